@@ -1,0 +1,22 @@
+//! One id, one type: what names an organisation, a meeting, a participant, a relay, …
+//!
+//! Every type here is checked when it is made, so that code which holds one can put it into a
+//! subject, a path or a query without looking at it again.
+
+mod meeting_id;
+mod text_id;
+
+pub use meeting_id::{InvalidMeetingId, MeetingId, MeetingIdVersion, UnixSeconds};
+pub use text_id::{
+    InvalidTextId, KeyThumbprint, OperationId, OrganisationId, RelayId, RelaySessionId, UserId,
+};
+
+/// A participant's number in its meeting, from 1; never used twice in a meeting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ParticipantId(pub u32);
+
+impl std::fmt::Display for ParticipantId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}

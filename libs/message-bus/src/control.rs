@@ -1,0 +1,137 @@
+//! The control connection: events through JetStream, and leases.
+
+use std::time::Duration;
+
+use async_nats::{Client, HeaderMap, Subscriber, jetstream};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use tributary_service_runtime::{Dependency, NatsConfig, propagation};
+
+use crate::{
+    connection::{self, ConnectError},
+    subjects::{self, MeetingScope},
+};
+
+pub(crate) const EVENT_STREAM: &str = "EVENTS";
+/// Events are read back from the registry's database; the stream only carries them.
+const EVENT_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+const EVENT_BYTES_MAX: i64 = 1 << 30;
+/// The database's numbers decide; this only saves work when a publisher repeats itself.
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(600);
+/// Longer than a JetStream election takes in most cases.
+const ACK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A process's connection for everything but media.
+#[derive(Clone)]
+pub struct ControlBus {
+    client: Client,
+    jetstream: jetstream::Context,
+}
+
+/// The event is not known to be stored: publish it again.
+#[derive(Debug, thiserror::Error)]
+#[error("the event was not stored: {0}")]
+pub struct PublishError(String);
+
+impl ControlBus {
+    /// Opens the connection. An absent server is no error: the connection comes up when it does.
+    ///
+    /// # Errors
+    /// The configuration is not usable.
+    pub async fn connect(
+        config: &NatsConfig,
+        name: &str,
+        dependency: &Dependency,
+    ) -> Result<Self, ConnectError> {
+        let profile = connection::Profile {
+            kind: "control",
+            ping_interval: Duration::from_secs(5),
+            subscription_capacity: 4096,
+            client_capacity: 1024,
+        };
+        let client = connection::open(config, name, profile, dependency).await?;
+        let jetstream = jetstream::ContextBuilder::new()
+            .timeout(ACK_TIMEOUT)
+            .ack_timeout(ACK_TIMEOUT)
+            .build(client.clone());
+        Ok(Self { client, jetstream })
+    }
+
+    pub(crate) const fn jetstream(&self) -> &jetstream::Context {
+        &self.jetstream
+    }
+
+    /// Makes the event stream if it is not there.
+    ///
+    /// # Errors
+    /// JetStream can't be reached, or a stream of that name is of another shape.
+    pub async fn ensure_event_stream(&self) -> Result<(), PublishError> {
+        self.jetstream
+            .get_or_create_stream(jetstream::stream::Config {
+                name: EVENT_STREAM.to_owned(),
+                description: Some("what has happened in meetings".to_owned()),
+                subjects: vec![subjects::all_events().to_string()],
+                max_age: EVENT_AGE_MAX,
+                max_bytes: EVENT_BYTES_MAX,
+                duplicate_window: DUPLICATE_WINDOW,
+                deny_delete: true,
+                deny_purge: true,
+                ..Default::default()
+            })
+            .await
+            .map(drop)
+            .map_err(|error| PublishError(error.to_string()))
+    }
+
+    /// Publishes an event and returns when it is stored. `number` is the event's position in the
+    /// meeting's log; publishing the same number twice stores it once.
+    ///
+    /// # Errors
+    /// It is not known to be stored: publish it again.
+    pub async fn publish_event(
+        &self,
+        scope: &MeetingScope,
+        number: u64,
+        payload: Bytes,
+    ) -> Result<(), PublishError> {
+        let mut headers = HeaderMap::new();
+        propagation::inject(&mut |key: &str, value: &str| headers.insert(key, value));
+        let id = format!("{}/{}/{number}", scope.organisation, scope.meeting);
+        headers.insert(async_nats::header::NATS_MESSAGE_ID, id.as_str());
+        self.jetstream
+            .publish_with_headers(scope.event(), headers, payload)
+            .await
+            .map_err(|error| PublishError(error.to_string()))?
+            .await
+            .map(drop)
+            .map_err(|error| PublishError(error.to_string()))
+    }
+
+    /// Hears a meeting's events as they are published. What was missed is read from the registry.
+    pub async fn subscribe_events(&self, scope: &MeetingScope) -> Option<EventSubscription> {
+        // The only error is a subject that can't be subscribed to, and subjects are typed.
+        self.client.subscribe(scope.event()).await.ok().map(EventSubscription)
+    }
+
+    /// Hears who is behind which relay, in all meetings.
+    pub async fn subscribe_needs(&self) -> Option<Subscriber> {
+        self.client.subscribe(subjects::all_needs()).await.ok()
+    }
+
+    /// Sends what is buffered and closes, for an orderly end.
+    pub async fn drain(&self) {
+        if let Err(error) = self.client.drain().await {
+            tracing::debug!(%error, "NATS connection not drained");
+        }
+    }
+}
+
+/// A meeting's events, as encoded `MeetingEvent`s.
+pub struct EventSubscription(Subscriber);
+
+impl EventSubscription {
+    /// The next event; `None` when the connection is closed for good.
+    pub async fn next(&mut self) -> Option<Bytes> {
+        self.0.next().await.map(|message| message.payload)
+    }
+}

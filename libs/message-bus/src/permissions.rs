@@ -1,0 +1,132 @@
+//! What each service's NATS user may publish and subscribe to, from the same table as the
+//! subjects, and the `nats-server.conf` made of it.
+
+use std::fmt::Write as _;
+
+use tributary_identifiers::RelayId;
+
+use crate::{control::EVENT_STREAM, lease::BUCKET};
+
+/// A NATS user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum User {
+    /// The meeting-registry.
+    MeetingRegistry,
+    /// All mixers.
+    Mixer,
+    /// One core relay.
+    Relay(RelayId),
+}
+
+/// What a user may do; everything else is denied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permissions {
+    /// Subjects to publish on.
+    pub publish: Vec<String>,
+    /// Subjects to subscribe to.
+    pub subscribe: Vec<String>,
+}
+
+impl User {
+    /// The name to log in with.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::MeetingRegistry => "meeting-registry".to_owned(),
+            Self::Mixer => "mixer".to_owned(),
+            Self::Relay(relay) => format!("relay-{relay}"),
+        }
+    }
+
+    /// What it may do.
+    #[must_use]
+    pub fn permissions(&self) -> Permissions {
+        let inbox = format!("{}.>", inbox_prefix(&self.name()));
+        let (publish, subscribe) = match self {
+            Self::MeetingRegistry => (
+                vec![
+                    "trib.*.*.event".to_owned(),
+                    format!("$JS.API.STREAM.CREATE.{EVENT_STREAM}"),
+                    format!("$JS.API.STREAM.INFO.{EVENT_STREAM}"),
+                ],
+                vec![],
+            ),
+            Self::Mixer => (
+                vec![
+                    "trib.*.*.down.>".to_owned(),
+                    "trib.*.*.plan.*".to_owned(),
+                    format!("$KV.{BUCKET}.>"),
+                    format!("$JS.API.STREAM.CREATE.KV_{BUCKET}"),
+                    format!("$JS.API.STREAM.INFO.KV_{BUCKET}"),
+                    format!("$JS.API.DIRECT.GET.KV_{BUCKET}.>"),
+                    format!("$JS.API.STREAM.MSG.GET.KV_{BUCKET}"),
+                ],
+                vec!["trib.*.*.up.*".to_owned(), "trib.*.*.need.*".to_owned()],
+            ),
+            Self::Relay(relay) => (
+                vec![format!("trib.*.*.up.{relay}"), format!("trib.*.*.need.{relay}")],
+                vec![
+                    "trib.*.*.down.common".to_owned(),
+                    format!("trib.*.*.down.relay.{relay}"),
+                    format!("trib.*.*.plan.{relay}"),
+                    "trib.*.*.event".to_owned(),
+                ],
+            ),
+        };
+        let subscribe = subscribe.into_iter().chain([inbox]).collect();
+        Permissions { publish, subscribe }
+    }
+}
+
+/// The inbox of a user: replies to one are not readable by another.
+#[must_use]
+pub fn inbox_prefix(user: &str) -> String {
+    format!("_INBOX_{user}")
+}
+
+/// The `authorization` block of a `nats-server.conf`. Passwords must be of letters and digits.
+#[must_use]
+pub fn authorization(users: &[(User, String)]) -> String {
+    let mut text = String::from("authorization {\n  users = [\n");
+    for (user, password) in users {
+        let Permissions { publish, subscribe } = user.permissions();
+        // Writing to a String does not fail.
+        let _ = writeln!(
+            text,
+            "    {{\n      user: \"{}\"\n      password: \"{password}\"\n      permissions: {{\n        \
+             publish: {{ allow: [{}] }}\n        subscribe: {{ allow: [{}] }}\n      }}\n    }}",
+            user.name(),
+            quoted(&publish),
+            quoted(&subscribe),
+        );
+    }
+    text.push_str("  ]\n}\n");
+    text
+}
+
+fn quoted(subjects: &[String]) -> String {
+    subjects.iter().map(|subject| format!("\"{subject}\"")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_can_only_speak_as_itself_and_never_as_a_mixer() {
+        let permissions = User::Relay("a".parse().unwrap()).permissions();
+        assert_eq!(permissions.publish, ["trib.*.*.up.a", "trib.*.*.need.a"]);
+        assert!(permissions.subscribe.iter().all(|s| !s.starts_with('$') && s != "_INBOX.>"));
+    }
+
+    #[test]
+    fn the_block_names_every_user_with_its_subjects() {
+        let text = authorization(&[
+            (User::Mixer, "m".to_owned()),
+            (User::Relay("office-a".parse().unwrap()), "r".to_owned()),
+        ]);
+        assert!(text.contains("user: \"relay-office-a\""));
+        assert!(text.contains("\"trib.*.*.up.office-a\""));
+        assert!(text.contains("\"$KV.lease.>\""));
+    }
+}

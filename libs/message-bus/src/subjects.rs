@@ -1,0 +1,132 @@
+//! Every NATS subject of the platform. All begin with `trib.<organisation>.<meeting>.`
+
+use async_nats::Subject;
+use tributary_identifiers::{MeetingId, OrganisationId, RelayId};
+
+const ROOT: &str = "trib";
+
+/// A meeting, as it stands in a subject.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MeetingScope {
+    /// Who owns it.
+    pub organisation: OrganisationId,
+    /// Which.
+    pub meeting: MeetingId,
+}
+
+impl MeetingScope {
+    fn subject(&self, rest: std::fmt::Arguments<'_>) -> Subject {
+        format!("{ROOT}.{}.{}.{rest}", self.organisation, self.meeting).into()
+    }
+
+    /// What a relay sends up; heard by the owning mixer.
+    #[must_use]
+    pub fn up(&self, relay: &RelayId) -> Subject {
+        self.subject(format_args!("up.{relay}"))
+    }
+
+    /// What all relays of the meeting send up.
+    #[must_use]
+    pub fn up_all(&self) -> Subject {
+        self.subject(format_args!("up.*"))
+    }
+
+    /// Tracks for all relays of the meeting.
+    #[must_use]
+    pub fn down_common(&self) -> Subject {
+        self.subject(format_args!("down.common"))
+    }
+
+    /// Tracks for one relay.
+    #[must_use]
+    pub fn down_relay(&self, relay: &RelayId) -> Subject {
+        self.subject(format_args!("down.relay.{relay}"))
+    }
+
+    /// Who is behind a relay.
+    #[must_use]
+    pub fn need(&self, relay: &RelayId) -> Subject {
+        self.subject(format_args!("need.{relay}"))
+    }
+
+    /// The route plan of a relay.
+    #[must_use]
+    pub fn plan(&self, relay: &RelayId) -> Subject {
+        self.subject(format_args!("plan.{relay}"))
+    }
+
+    /// The meeting's events; kept by JetStream.
+    #[must_use]
+    pub fn event(&self) -> Subject {
+        self.subject(format_args!("event"))
+    }
+
+    /// The meeting's key in the lease bucket.
+    #[must_use]
+    pub fn lease_key(&self) -> String {
+        format!("{}.{}", self.organisation, self.meeting)
+    }
+}
+
+/// The needs of all relays in all meetings.
+#[must_use]
+pub fn all_needs() -> Subject {
+    format!("{ROOT}.*.*.need.*").into()
+}
+
+/// The events of all meetings.
+#[must_use]
+pub fn all_events() -> Subject {
+    format!("{ROOT}.*.*.event").into()
+}
+
+/// Reads back the meeting and the relay of an `up` or `need` subject; `None` if it is neither.
+#[must_use]
+pub fn meeting_and_relay(subject: &str) -> Option<(MeetingScope, RelayId)> {
+    let mut tokens = subject.split('.');
+    if tokens.next() != Some(ROOT) {
+        return None;
+    }
+    let organisation = tokens.next()?.parse().ok()?;
+    let meeting = tokens.next()?.parse().ok()?;
+    if !matches!(tokens.next(), Some("up" | "need")) {
+        return None;
+    }
+    let relay = tokens.next()?.parse().ok()?;
+    tokens.next().is_none().then_some((MeetingScope { organisation, meeting }, relay))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope() -> MeetingScope {
+        MeetingScope {
+            organisation: OrganisationId::default(),
+            meeting: MeetingId::try_from(42).unwrap(),
+        }
+    }
+
+    #[test]
+    fn up_and_need_subjects_are_read_back() {
+        let relay: RelayId = "office-a".parse().unwrap();
+        for subject in [scope().up(&relay), scope().need(&relay)] {
+            assert_eq!(meeting_and_relay(&subject), Some((scope(), relay.clone())));
+        }
+    }
+
+    #[test]
+    fn other_subjects_are_not_read() {
+        for subject in
+            ["trib.default.42.down.a", "trib.default.x.up.a", "trib.default.42.up.a.b", "up.a"]
+        {
+            assert_eq!(meeting_and_relay(subject), None, "{subject}");
+        }
+    }
+
+    #[test]
+    fn a_relay_called_common_does_not_hear_the_common_subject_by_its_name() {
+        let relay: RelayId = "common".parse().unwrap();
+        assert_ne!(scope().down_relay(&relay), scope().down_common());
+    }
+}

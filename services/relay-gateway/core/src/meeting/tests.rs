@@ -1,0 +1,145 @@
+//! Claims about one meeting at one relay.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::route::ParticipantPlan;
+
+fn id(number: u32) -> ParticipantId {
+    ParticipantId(number)
+}
+
+fn meeting(participants: u32) -> Meeting<u32> {
+    let mut meeting = Meeting::new(SelectionConfig::default());
+    for number in 1..=participants {
+        meeting.attach(id(number), number, false);
+    }
+    meeting
+}
+
+fn track(track: Track, media_time: u32, sources: &[u32]) -> TrackFrame {
+    TrackFrame {
+        track,
+        stream: 1,
+        media_time,
+        sources: sources.iter().copied().map(ParticipantId).collect(),
+        level: 20,
+        payload: Bytes::from_static(b"opus"),
+    }
+}
+
+fn receivers(meeting: &mut Meeting<u32>, frame: &TrackFrame, now: Instant) -> Vec<u32> {
+    let mut receivers = Vec::new();
+    meeting.handle_track(frame, now, &mut |terminal, _| receivers.push(terminal));
+    receivers
+}
+
+fn voice(number: u32, sequence: u32, level: u8) -> SendFrame {
+    SendFrame {
+        participant: id(number),
+        sequence,
+        media_time: sequence * 960,
+        level,
+        ingress_us: 0,
+        payload: Bytes::from_static(b"opus"),
+    }
+}
+
+#[test]
+fn without_a_plan_everybody_but_the_sources_hears_the_common_track() {
+    let mut meeting = meeting(4);
+    let now = Instant::now();
+    assert_eq!(receivers(&mut meeting, &track(Track::Common, 0, &[2]), now), [1, 3, 4]);
+}
+
+#[test]
+fn a_plan_gives_exceptions_their_own_track_and_takes_the_common_one_away() {
+    let mut meeting = meeting(3);
+    let now = Instant::now();
+    let plan = RoutePlan {
+        epoch: 1,
+        version: 1,
+        speakers: vec![id(1), id(9)],
+        exceptions: vec![ParticipantPlan {
+            participant: id(1),
+            audio_slots: vec![Track::Minus(id(1))],
+        }],
+    };
+    assert!(meeting.handle_plan(plan, now));
+    assert_eq!(receivers(&mut meeting, &track(Track::Common, 0, &[1, 9]), now), [2, 3]);
+    assert_eq!(receivers(&mut meeting, &track(Track::Minus(id(1)), 0, &[9]), now), [1]);
+}
+
+#[test]
+fn an_older_plan_or_epoch_changes_nothing() {
+    let mut meeting = meeting(1);
+    let now = Instant::now();
+    let plan = |epoch, version, speakers: &[u32]| RoutePlan {
+        epoch,
+        version,
+        speakers: speakers.iter().copied().map(ParticipantId).collect(),
+        exceptions: vec![],
+    };
+    assert!(meeting.handle_plan(plan(5, 3, &[1]), now));
+    assert!(!meeting.handle_plan(plan(5, 2, &[2]), now));
+    assert!(!meeting.handle_plan(plan(4, 9, &[3]), now));
+    assert!(!meeting.admit_epoch(4, now));
+    assert_eq!(meeting.speakers(), [id(1)]);
+    assert!(meeting.handle_plan(plan(6, 1, &[4]), now));
+}
+
+#[test]
+fn a_muted_participants_voice_does_not_go_up() {
+    let mut meeting = meeting(1);
+    meeting.set_muted(id(1), true);
+    let mut up = 0;
+    let result = meeting.handle_audio(voice(1, 1, 5), Instant::now(), &mut |_| up += 1);
+    assert_eq!((result, up), (Err(Dropped::Muted), 0));
+}
+
+#[test]
+fn only_the_loudest_voices_go_up_and_a_flood_is_cut() {
+    let mut meeting = meeting(6);
+    let start = Instant::now();
+    let mut up = std::collections::BTreeSet::new();
+    for sequence in 0..50 {
+        let now = start + Duration::from_millis(u64::from(sequence) * 20);
+        for number in 1..=6 {
+            meeting
+                .handle_audio(voice(number, sequence, 20), now, &mut |f| {
+                    up.insert(f.participant);
+                })
+                .unwrap();
+        }
+    }
+    assert_eq!(up.len(), SelectionConfig::default().voices_max);
+    let flooded = (0..1000)
+        .filter(|n| meeting.handle_audio(voice(1, *n, 20), start, &mut |_| ()).is_err())
+        .count();
+    assert!(flooded >= 800, "{flooded}");
+}
+
+proptest! {
+    #[test]
+    fn nobody_ever_gets_a_frame_they_can_be_heard_in(
+        sources in prop::collection::vec(1u32..8, 0..4),
+        exceptions in prop::collection::vec((1u32..8, any::<bool>()), 0..8),
+        minus in 1u32..8,
+    ) {
+        let mut meeting = meeting(7);
+        let now = Instant::now();
+        let exceptions = exceptions
+            .into_iter()
+            .map(|(number, silent)| ParticipantPlan {
+                participant: id(number),
+                audio_slots: if silent { vec![] } else { vec![Track::Minus(id(minus))] },
+            })
+            .collect();
+        meeting.handle_plan(RoutePlan { epoch: 1, version: 1, speakers: vec![], exceptions }, now);
+        for which in [Track::Common, Track::Minus(id(minus))] {
+            for got in receivers(&mut meeting, &track(which, 0, &sources), now) {
+                prop_assert!(!sources.contains(&got));
+            }
+        }
+    }
+}
