@@ -116,6 +116,22 @@ impl OrganisationId {
     }
 }
 
+impl Default for RelayId {
+    /// The relay of an installation that has only one.
+    fn default() -> Self {
+        Self("relay".into())
+    }
+}
+
+impl RelaySessionId {
+    /// Names a run of a process by random bytes, at most 32 of them.
+    #[must_use]
+    pub fn from_random(bytes: &[u8]) -> Self {
+        let digits = bytes.iter().take(LENGTH_MAX / 2).map(|byte| format!("{byte:02x}"));
+        Self(digits.collect::<String>().into())
+    }
+}
+
 impl Default for OrganisationId {
     fn default() -> Self {
         Self::default_organisation()

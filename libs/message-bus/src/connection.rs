@@ -20,9 +20,6 @@ pub enum ConnectError {
         /// What NATS says.
         source: async_nats::ConnectError,
     },
-    /// The password can't be read.
-    #[error("can't read the NATS password: {0}")]
-    Password(#[source] tributary_service_runtime::SecretError),
 }
 
 /// What the two kinds of connection differ in.
@@ -60,11 +57,10 @@ pub(crate) async fn open(
             let state = state.clone();
             async move { report(kind, &state, &event) }
         });
-    if let Some(user) = config.user.as_deref().filter(|user| !user.is_empty()) {
-        let password = config.password().map_err(ConnectError::Password)?;
+    if !config.user.is_empty() {
         options = options
-            .custom_inbox_prefix(crate::permissions::inbox_prefix(user))
-            .user_and_password(user.to_owned(), password.expose().to_owned());
+            .custom_inbox_prefix(crate::permissions::inbox_prefix(&config.user))
+            .user_and_password(config.user.clone(), config.password.expose().to_owned());
     }
     options
         .connect(config.url.as_str())

@@ -95,7 +95,9 @@ impl ControlBus {
         payload: Bytes,
     ) -> Result<(), PublishError> {
         let mut headers = HeaderMap::new();
-        propagation::inject(&mut |key: &str, value: &str| headers.insert(key, value));
+        propagation::inject_with(&tracing::Span::current(), |name, value| {
+            headers.insert(name, value)
+        });
         let id = format!("{}/{}/{number}", scope.organisation, scope.meeting);
         headers.insert(async_nats::header::NATS_MESSAGE_ID, id.as_str());
         self.jetstream

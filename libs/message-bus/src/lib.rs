@@ -15,5 +15,5 @@ pub mod subjects;
 pub use async_nats::Subject;
 pub use connection::ConnectError;
 pub use control::{ControlBus, EventSubscription, PublishError};
-pub use lease::{Lease, LeaseError, Leases, Renewal};
+pub use lease::{Lease, LeaseError, Leases, RENEWAL_INTERVAL, Renewal};
 pub use media::{Delivery, MediaBus, MediaInbox, MediaSubscription};

@@ -51,10 +51,7 @@ impl MediaBus {
     /// Hands a message over for sending, or drops it: never waits. True if handed over.
     pub fn publish(&self, subject: &Subject, payload: Bytes) -> bool {
         let sent = self.client.connection_state() == State::Connected
-            && matches!(
-                self.client.publish(subject.clone(), payload).now_or_never(),
-                Some(Ok(()))
-            );
+            && matches!(self.client.publish(subject.clone(), payload).now_or_never(), Some(Ok(())));
         if !sent {
             metrics::counter!("tributary_media_publish_dropped_total").increment(1);
         }
@@ -129,6 +126,11 @@ impl<T> MediaInbox<T> {
         if self.shared.ring.force_push(delivery).is_some() {
             metrics::counter!("tributary_media_inbox_dropped_total").increment(1);
         }
+        self.shared.arrived.notify_one();
+    }
+
+    /// Makes [`Self::arrived`] return once more: for a receiver that leaves messages for later.
+    pub fn arrive(&self) {
         self.shared.arrived.notify_one();
     }
 

@@ -69,8 +69,8 @@ impl Slot {
 
 /// The passed time in samples, in whole frames; the RTP timeline may wrap.
 fn passed_samples(pause: Duration) -> u32 {
-    let frames = pause.as_micros() as u64 * SAMPLES_PER_SECOND
-        / (1_000_000 * u64::from(FRAME_SAMPLES));
+    let frames =
+        pause.as_micros() as u64 * SAMPLES_PER_SECOND / (1_000_000 * u64::from(FRAME_SAMPLES));
     (frames as u32).wrapping_mul(FRAME_SAMPLES)
 }
 

@@ -97,8 +97,6 @@ impl<T: Copy> Meeting<T> {
         if let Some(listener) = self.find(participant) {
             listener.terminal = terminal;
             listener.muted = muted;
-            // A new peer connection starts a timeline of its own.
-            listener.slots = Default::default();
             return;
         }
         self.listeners.push(Listener {
@@ -109,6 +107,13 @@ impl<T: Copy> Meeting<T> {
             window_start: None,
             window_frames: 0,
         });
+    }
+
+    /// The participant has a new peer connection, whose timelines start anew.
+    pub fn restart_timelines(&mut self, participant: ParticipantId) {
+        if let Some(listener) = self.find(participant) {
+            listener.slots = Default::default();
+        }
     }
 
     /// Takes a participant out.
@@ -185,7 +190,8 @@ impl<T: Copy> Meeting<T> {
             None => false,
             Some(new) => {
                 if new && self.plan.epoch != epoch {
-                    self.plan = RoutePlan { speakers: self.plan.speakers.clone(), ..<_>::default() };
+                    self.plan =
+                        RoutePlan { speakers: self.plan.speakers.clone(), ..<_>::default() };
                 }
                 true
             }

@@ -1,0 +1,102 @@
+//! The section `relay` of the configuration.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+use tributary_identifiers::{OrganisationId, RelayId};
+use tributary_speaker_selection::Config as SelectionConfig;
+
+/// Voices a relay can be told to send up at most.
+const VOICES_MAX: usize = 16;
+
+/// How one relay gateway is set up.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Names the relay in subjects and tables; unique: letters, digits, `-` and `_`.
+    pub relay_id: RelayId,
+    /// The name people see; the group of its participants has it too.
+    pub name: String,
+    /// The organisation whose terminals attach here.
+    pub organisation: OrganisationId,
+    /// Where the web client and the terminal protocol are served.
+    pub listen: SocketAddr,
+    /// The one UDP port for media.
+    pub udp_listen: SocketAddr,
+    /// Addresses of that port as terminals see it; empty: `udp_listen` itself.
+    pub udp_advertise: Vec<SocketAddr>,
+    /// How many voices this relay sends up at most (K).
+    pub voices_max: usize,
+    /// Origins of pages that may use this relay besides its own.
+    pub allowed_origins: Vec<String>,
+    /// How long a participant whose connection is lost may come back, in seconds.
+    pub reconnect_grace_seconds: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            relay_id: RelayId::default(),
+            name: "Relay".to_owned(),
+            organisation: OrganisationId::default(),
+            listen: (Ipv4Addr::LOCALHOST, 8080).into(),
+            udp_listen: (Ipv4Addr::LOCALHOST, 8081).into(),
+            udp_advertise: Vec::new(),
+            voices_max: SelectionConfig::default().voices_max,
+            allowed_origins: Vec::new(),
+            reconnect_grace_seconds: 10,
+        }
+    }
+}
+
+impl Config {
+    /// Every address that this section listens on.
+    #[must_use]
+    pub fn listeners(&self) -> [SocketAddr; 2] {
+        [self.listen, self.udp_listen]
+    }
+
+    /// Looks for what can't work; all faults found, in words that say what to do.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut check = |ok: bool, text: &str| {
+            if !ok {
+                faults.push(text.to_owned());
+            }
+        };
+        check((1..=VOICES_MAX).contains(&self.voices_max), "relay.voices_max must be 1 to 16");
+        check(
+            !self.udp_listen.ip().is_unspecified() || !self.udp_advertise.is_empty(),
+            "relay.udp_listen is on all addresses: name those that terminals can reach in \
+             relay.udp_advertise",
+        );
+        check(
+            self.udp_advertise.iter().all(|a| a.port() != 0 && !a.ip().is_unspecified()),
+            "relay.udp_advertise must hold addresses with ports that terminals can reach",
+        );
+        let name = self.name.trim();
+        check(
+            !name.is_empty() && name.chars().count() <= 64,
+            "relay.name must be 1 to 64 characters",
+        );
+        faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_work_and_a_wildcard_address_wants_an_advertised_one() {
+        let mut config = Config::default();
+        assert!(config.faults().is_empty());
+        config.udp_listen = (Ipv4Addr::UNSPECIFIED, 8081).into();
+        config.voices_max = 0;
+        assert_eq!(config.faults().len(), 2);
+        config.udp_advertise = vec![([192, 0, 2, 1], 8081).into()];
+        config.voices_max = 3;
+        assert!(config.faults().is_empty());
+    }
+}

@@ -1,0 +1,22 @@
+//! Where terminals attach.
+//!
+//! A relay serves the web client, speaks the terminal protocol over a WebSocket, and ends WebRTC on
+//! one UDP port. It asks the other services on behalf of its terminals, sends the loudest local
+//! voices to the mixer, and fans the merged stream out by the route plan.
+//!
+//! Two halves that only meet in [`media::MediaHandle`]: the control side, on the process's runtime,
+//! and the media thread. **Invariant:** the media thread never waits for the control side.
+
+mod config;
+mod keys;
+pub mod media;
+mod meetings;
+mod metrics;
+mod refusal;
+mod server;
+mod terminals;
+mod upstream;
+mod web;
+
+pub use config::Config;
+pub use server::{Error, Server};
