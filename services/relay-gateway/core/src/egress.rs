@@ -1,11 +1,10 @@
 //! One audio slot of a terminal: a single RTP timeline made of pieces of many streams.
 //!
-//! Inside a stream the frames keep their distances. At a change of stream the timeline goes on by
+//! A stream is a time base, whichever track its frames come on. Inside a stream they keep their
+//! distances, and what is not newer is dropped. At a change of stream the timeline goes on by
 //! the time that has passed, so that a receiver sees a pause as a pause.
 
 use std::time::{Duration, Instant};
-
-use crate::route::Track;
 
 const SAMPLES_PER_SECOND: u64 = 48_000;
 const FRAME_SAMPLES: u32 = 960;
@@ -25,7 +24,6 @@ pub struct Placement {
 
 #[derive(Clone, Copy, Debug)]
 struct Last {
-    track: Track,
     stream: u32,
     stream_time: u32,
     out_time: u32,
@@ -40,19 +38,13 @@ pub struct Slot {
 
 impl Slot {
     /// Places a frame. `None`: it lies before one that was sent already; drop it.
-    pub fn place(
-        &mut self,
-        track: Track,
-        stream: u32,
-        stream_time: u32,
-        now: Instant,
-    ) -> Option<Placement> {
+    pub fn place(&mut self, stream: u32, stream_time: u32, now: Instant) -> Option<Placement> {
         let Some(last) = self.last else {
-            self.last = Some(Last { track, stream, stream_time, out_time: 0, sent_at: now });
+            self.last = Some(Last { stream, stream_time, out_time: 0, sent_at: now });
             return Some(Placement { media_time: 0, talkspurt_start: true });
         };
         let pause = now.saturating_duration_since(last.sent_at);
-        let same_stream = last.track == track && last.stream == stream;
+        let same_stream = last.stream == stream;
         let step = stream_time.wrapping_sub(last.stream_time);
         let advance = if same_stream && step > 0 && step <= STEP_MAX {
             step
@@ -62,7 +54,7 @@ impl Slot {
             passed_samples(pause).max(FRAME_SAMPLES)
         };
         let out_time = last.out_time.wrapping_add(advance);
-        self.last = Some(Last { track, stream, stream_time, out_time, sent_at: now });
+        self.last = Some(Last { stream, stream_time, out_time, sent_at: now });
         Some(Placement { media_time: out_time, talkspurt_start: pause >= TALKSPURT_PAUSE })
     }
 }
@@ -80,38 +72,32 @@ mod tests {
 
     use super::*;
 
-    use tributary_identifiers::ParticipantId;
-
-    const COMMON: Track = Track::Common;
-
     #[test]
     fn frames_of_a_stream_keep_their_distances_over_the_wrap() {
         let (mut slot, now) = (Slot::default(), Instant::now());
         let times = [u32::MAX - 1000, u32::MAX - 40, 919, 919 + 1920];
-        let placed: Vec<u32> = times
-            .iter()
-            .map(|time| slot.place(COMMON, 1, *time, now).unwrap().media_time)
-            .collect();
+        let placed: Vec<u32> =
+            times.iter().map(|time| slot.place(1, *time, now).unwrap().media_time).collect();
         assert_eq!(placed, [0, 960, 1920, 3840]);
     }
 
     #[test]
     fn repeated_and_older_frames_are_dropped() {
         let (mut slot, now) = (Slot::default(), Instant::now());
-        assert!(slot.place(COMMON, 1, 5000, now).is_some());
-        assert_eq!(slot.place(COMMON, 1, 5000, now), None);
-        assert_eq!(slot.place(COMMON, 1, 4040, now), None);
-        assert!(slot.place(COMMON, 1, 5960, now).is_some());
+        assert!(slot.place(1, 5000, now).is_some());
+        assert_eq!(slot.place(1, 5000, now), None);
+        assert_eq!(slot.place(1, 4040, now), None);
+        assert!(slot.place(1, 5960, now).is_some());
     }
 
     #[test]
     fn another_stream_goes_on_after_the_time_that_has_passed() {
         let (mut slot, now) = (Slot::default(), Instant::now());
-        slot.place(COMMON, 1, 77, now);
+        slot.place(1, 77, now);
         let later = now + Duration::from_millis(500);
-        let placed = slot.place(COMMON, 2, 123_456, later).unwrap();
+        let placed = slot.place(2, 123_456, later).unwrap();
         assert_eq!(placed, Placement { media_time: 24_000, talkspurt_start: true });
-        let at_once = slot.place(Track::Minus(ParticipantId(1)), 2, 9, later).unwrap();
+        let at_once = slot.place(3, 9, later).unwrap();
         assert_eq!(at_once, Placement { media_time: 24_960, talkspurt_start: false });
     }
 
@@ -124,7 +110,7 @@ mod tests {
             let mut last: Option<u32> = None;
             for (stream, time, pause) in steps {
                 now += Duration::from_millis(pause);
-                if let Some(placed) = slot.place(COMMON, stream, time, now) {
+                if let Some(placed) = slot.place(stream, time, now) {
                     if let Some(last) = last {
                         let advance = placed.media_time.wrapping_sub(last);
                         prop_assert!(advance > 0 && advance <= STEP_MAX.max(96_000 + 960));

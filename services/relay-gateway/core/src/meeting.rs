@@ -177,7 +177,7 @@ impl<T: Copy> Meeting<T> {
             }
             let Some(index) = plan.slot_of(listener.participant, frame.track) else { continue };
             let Some(slot) = listener.slots.get_mut(index) else { continue };
-            let placed = slot.place(frame.track, frame.stream, frame.media_time, now);
+            let placed = slot.place(frame.stream, frame.media_time, now);
             if let Some(placement) = placed {
                 deliver(listener.terminal, Delivery { slot: index, placement });
             }
