@@ -1,0 +1,27 @@
+//! One meeting's mixing decisions: who is heard, who hears whom, and in which bytes.
+//!
+//! The mixer core is sans-IO: [`Meeting`] takes frames, needs, ticks and time as arguments and
+//! gives out track frames and route plans. Participants with the same receive set form a class,
+//! and a class is encoded once: everyone who is not speaking hears the common track, each active
+//! speaker a track without themselves.
+//!
+//! Invariants: a class with one source gets that source's packets untouched and at once, with
+//! nothing decoded, encoded or ticked; the cost follows the speakers, never the audience; nobody
+//! is a source of a track that is meant for them; input of any shape is counted, never a panic.
+
+mod counters;
+mod jitter;
+mod media;
+mod meeting;
+mod relays;
+mod tracks;
+mod voice;
+
+pub use counters::Counters;
+pub use jitter::Config as JitterConfig;
+pub use media::{
+    Destination, Output, ParticipantPlan, RoutePlan, SOURCES_MAX, SendFrame, Sources, Track,
+    TrackFrame,
+};
+pub use meeting::{Config, Meeting, PlanHeld, Reason};
+pub use relays::{PARTICIPANTS_PER_RELAY_MAX, RELAYS_MAX};

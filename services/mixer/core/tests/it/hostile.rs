@@ -1,0 +1,238 @@
+//! Input of any shape is counted, and what comes out stays consistent.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use tributary_identifiers::{ParticipantId, RelayId};
+use tributary_mixer_core::{
+    Config, Destination, Meeting, Output, PlanHeld, SendFrame, Sources, Track,
+};
+
+use crate::world::{World, relay};
+
+fn valid_packet() -> Bytes {
+    let mut encoder = tributary_audio::Encoder::voice(32_000).unwrap();
+    let mut pcm = [0.0; 960];
+    tributary_audio::Tone::new(440.0, -12.0).fill(&mut pcm);
+    let mut packet = [0; 1275];
+    let length = encoder.encode(&pcm, &mut packet).unwrap();
+    Bytes::copy_from_slice(&packet[..length])
+}
+
+#[test]
+fn a_flood_is_dropped_and_the_others_are_heard() {
+    let mut world = World::new();
+    for (who, behind) in [(1, "a"), (2, "b"), (10, "a")] {
+        world.join(who, behind);
+    }
+    world.talk(2);
+    let payload = valid_packet();
+    for step in 0..2000_u32 {
+        for burst in 0..5 {
+            let frame = SendFrame {
+                participant: ParticipantId(1),
+                sequence: step,
+                media_time: step * 48 + burst,
+                level: 0,
+                ingress_us: 0,
+                payload: payload.clone(),
+            };
+            let now = world.now();
+            world.meeting.handle_frame(&relay("a"), frame, now);
+        }
+        world.run_ms(1);
+    }
+    let counters = world.meeting.counters();
+    assert_eq!(counters.frames_dropped_flood, 10_000 - 400);
+    assert!(counters.decodes < 600, "{counters:?}");
+    assert_eq!(world.tones_of(10, &[2], 1000), [2]);
+}
+
+#[test]
+fn payloads_that_are_no_opus_are_counted_and_concealed() {
+    let mut world = World::new();
+    for (who, behind) in [(1, "a"), (2, "b"), (3, "b"), (10, "a")] {
+        world.join(who, behind);
+    }
+    world.talk(2);
+    world.talk(3);
+    // Code 3 with no frame count byte; a frame count of none; too long; empty; garbage that
+    // claims to be one frame.
+    let long = vec![0x78; 8000];
+    let payloads: [&[u8]; 5] = [&[0x7b], &[0x7b, 0], &long, &[], &[0x79, 1, 2]];
+    for step in 0..500_u32 {
+        let frame = SendFrame {
+            participant: ParticipantId(1),
+            sequence: step,
+            media_time: step * 960,
+            level: 0,
+            ingress_us: 0,
+            payload: Bytes::copy_from_slice(payloads[step as usize % payloads.len()]),
+        };
+        let now = world.now();
+        world.meeting.handle_frame(&relay("a"), frame, now);
+        world.run_ms(20);
+    }
+    let counters = world.meeting.counters();
+    assert!(counters.frames_dropped_malformed >= 300, "{counters:?}");
+    assert!(counters.undecodable + counters.concealed > 50, "{counters:?}");
+    assert_eq!(world.tones_of(10, &[2, 3], 2000), [2, 3]);
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Frame { relay: usize, who: u32, media_time: u32, level: u8, payload: Payload },
+    Needs { relay: usize, participants: Vec<u32>, held: (u64, u64) },
+    Tick,
+    Timeout,
+    Wait(u64),
+}
+
+#[derive(Clone, Debug)]
+enum Payload {
+    Valid,
+    Random(Vec<u8>),
+}
+
+fn media_time() -> impl Strategy<Value = u32> {
+    prop_oneof![8 => (0..200_u32).prop_map(|n| n * 960), 1 => any::<u32>()]
+}
+
+fn payload() -> impl Strategy<Value = Payload> {
+    prop_oneof![
+        4 => Just(Payload::Valid),
+        1 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Payload::Random),
+    ]
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let frame = (0..3_usize, 0..8_u32, media_time(), prop_oneof![0..60_u8, any::<u8>()], payload());
+    let needs = (0..3_usize, prop::collection::vec(0..8_u32, 0..6), (6..9_u64, 0..20_u64));
+    prop_oneof![
+        8 => frame.prop_map(|(relay, who, media_time, level, payload)| Act::Frame {
+            relay, who, media_time, level, payload
+        }),
+        1 => needs.prop_map(|(relay, participants, held)| Act::Needs { relay, participants, held }),
+        3 => Just(Act::Tick),
+        1 => Just(Act::Timeout),
+        2 => (0..200_u64).prop_map(Act::Wait),
+    ]
+}
+
+/// What a reader of the outputs knows.
+struct Reader {
+    /// Who is behind which relay now.
+    behind: HashMap<RelayId, Vec<u32>>,
+    version: HashMap<RelayId, u64>,
+    speakers: Sources,
+    speakers_before: Sources,
+}
+
+impl Reader {
+    fn new() -> Self {
+        Self {
+            behind: HashMap::new(),
+            version: HashMap::new(),
+            speakers: Sources::EMPTY,
+            speakers_before: Sources::EMPTY,
+        }
+    }
+
+    fn read(&mut self, output: &Output) {
+        match output {
+            Output::Plan { relay, plan } => {
+                let version = self.version.insert(relay.clone(), plan.version).unwrap_or(0);
+                assert!(plan.version >= version, "versions never go back");
+                assert!(plan.speakers.len() <= 3);
+                if !plan.speakers.same_set(&self.speakers) {
+                    self.speakers_before = self.speakers;
+                    self.speakers = plan.speakers;
+                }
+                for exception in &plan.exceptions {
+                    let who = exception.participant;
+                    assert!(plan.speakers.contains(&who), "only speakers are exceptions");
+                    assert!(self.behind[relay].contains(&who.0), "of this relay");
+                    let alone = plan.speakers.len() == 1;
+                    assert_eq!(exception.audio_slot, (!alone).then_some(Track::Minus(who)));
+                }
+            }
+            Output::Track { destination, frame } => {
+                assert!(!frame.sources.is_empty() && frame.level <= 127);
+                let of = |speakers: &Sources| frame.sources.iter().all(|id| speakers.contains(id));
+                // The last of a mix that ends still has the sources of that mix.
+                assert!(of(&self.speakers) || of(&self.speakers_before), "{frame:?}");
+                match (destination, frame.track) {
+                    (Destination::Common, Track::Common) => {}
+                    (Destination::Relay(relay), Track::Minus(who)) => {
+                        assert!(!frame.sources.contains(&who), "nobody gets own voice");
+                        assert!(self.behind[relay].contains(&who.0));
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_comes_in_what_goes_out_is_consistent(acts in prop::collection::vec(act(), 0..300)) {
+        let relays = ["a", "b", "c"].map(relay);
+        let mut now = Instant::now();
+        let mut meeting = Meeting::new(Config::for_epoch(7), now);
+        let (mut reader, valid) = (Reader::new(), valid_packet());
+        for (name, participants) in relays.iter().zip([[0, 1, 2], [3, 4, 5], [5, 6, 7]]) {
+            let behind = participants.map(ParticipantId);
+            meeting.handle_needs(name, &behind, PlanHeld::default(), now);
+            reader.behind.insert(name.clone(), participants.to_vec());
+        }
+        let mut before = meeting.counters();
+        for (sequence, act) in (0..).zip(acts) {
+            match act {
+                Act::Frame { relay, who, media_time, level, payload } => {
+                    let payload = match payload {
+                        Payload::Valid => valid.clone(),
+                        Payload::Random(bytes) => bytes.into(),
+                    };
+                    let participant = ParticipantId(who);
+                    let ingress_us = 0;
+                    let frame =
+                        SendFrame { participant, sequence, media_time, level, ingress_us, payload };
+                    meeting.handle_frame(&relays[relay], frame, now);
+                }
+                Act::Needs { relay, participants, held: (epoch, version) } => {
+                    let behind: Vec<_> = participants.iter().copied().map(ParticipantId).collect();
+                    let held = PlanHeld { epoch, version };
+                    reader.behind.insert(relays[relay].clone(), participants);
+                    meeting.handle_needs(&relays[relay], &behind, held, now);
+                }
+                Act::Tick => {
+                    now += Duration::from_millis(20);
+                    meeting.handle_tick(now);
+                }
+                Act::Timeout => {
+                    if let Some((at, _)) = meeting.poll_timeout() {
+                        now = now.max(at);
+                    }
+                    meeting.handle_timeout(now);
+                    prop_assert!(meeting.poll_timeout().is_none_or(|(at, _)| at > now));
+                }
+                Act::Wait(milliseconds) => now += Duration::from_millis(milliseconds),
+            }
+            while let Some(output) = meeting.poll() {
+                reader.read(&output);
+            }
+            let after = meeting.counters();
+            let encodes = after.encodes - before.encodes;
+            prop_assert!(encodes <= 4 + 6 * 4, "{encodes}");
+            prop_assert!(after.decodes - before.decodes <= 3 * 16);
+            before = after;
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! One owned meeting in a worker: its core, its subscription, and what it sends.
+
+use std::{collections::HashMap, time::Instant};
+
+use bytes::BytesMut;
+use prost::Message as _;
+use tokio::task::AbortHandle;
+use tokio_util::time::delay_queue;
+use tributary_contracts::{media::v1 as media, relay::v1::RelayNeeds};
+use tributary_identifiers::{ParticipantId, RelayId};
+use tributary_message_bus::{MediaBus, MediaInbox, Subject, subjects::MeetingScope};
+use tributary_mixer_core::{Config, Counters, Destination, Meeting, Output, PlanHeld};
+
+use super::MeetingKey;
+use crate::{metrics, wire};
+
+/// What is collected for one subject until it is sent.
+struct Outlet {
+    subject: Subject,
+    batch: media::TrackBatch,
+}
+
+impl Outlet {
+    fn new(subject: Subject, epoch: u64) -> Self {
+        Self { subject, batch: media::TrackBatch { epoch, sequence: 0, frames: Vec::new() } }
+    }
+
+    fn send(&mut self, bus: &MediaBus, buffer: &mut BytesMut) {
+        if self.batch.frames.is_empty() {
+            return;
+        }
+        self.batch.sequence += 1;
+        // Writing to a BytesMut only fails when memory ends.
+        let _ = self.batch.encode(buffer);
+        self.batch.frames.clear();
+        bus.publish(&self.subject, buffer.split().freeze());
+    }
+}
+
+/// A meeting that this worker carries.
+pub(super) struct OwnedMeeting {
+    pub(super) core: Meeting,
+    pub(super) timeout: Option<(Instant, delay_queue::Key)>,
+    scope: MeetingScope,
+    epoch: u64,
+    common: Outlet,
+    relays: HashMap<RelayId, Outlet>,
+    buffer: BytesMut,
+    counted: Counters,
+    subscription: AbortHandle,
+}
+
+impl Drop for OwnedMeeting {
+    fn drop(&mut self) {
+        self.subscription.abort();
+    }
+}
+
+impl OwnedMeeting {
+    pub(super) fn open(
+        scope: &MeetingScope,
+        key: MeetingKey,
+        config: Config,
+        bus: &MediaBus,
+        inbox: &MediaInbox<MeetingKey>,
+        now: Instant,
+    ) -> Self {
+        let (bus, inbox, subject) = (bus.clone(), inbox.clone(), scope.up_all());
+        // A task, because subscribing waits while the connection is down. It holds the
+        // subscription until the meeting closes.
+        let subscription = tokio::spawn(async move {
+            let _up = bus.subscribe(subject, key, &inbox).await;
+            std::future::pending::<()>().await;
+        });
+        Self {
+            core: Meeting::new(config, now),
+            timeout: None,
+            scope: scope.clone(),
+            epoch: config.epoch,
+            common: Outlet::new(scope.down_common(), config.epoch),
+            relays: HashMap::new(),
+            buffer: BytesMut::new(),
+            counted: Counters::default(),
+            subscription: subscription.abort_handle(),
+        }
+    }
+
+    /// False if the message can't be read.
+    pub(super) fn handle_needs(&mut self, needs: &RelayNeeds, now: Instant) -> bool {
+        let Ok(relay) = needs.relay_id.parse::<RelayId>() else { return false };
+        let participants: Vec<ParticipantId> =
+            needs.participant_ids.iter().copied().map(ParticipantId).collect();
+        let held = PlanHeld { epoch: needs.plan_epoch, version: needs.plan_version };
+        self.core.handle_needs(&relay, &participants, held, now);
+        if participants.is_empty() {
+            self.relays.remove(&relay);
+        }
+        true
+    }
+
+    pub(super) fn handle_frames(&mut self, relay: &RelayId, batch: media::SendBatch, now: Instant) {
+        for frame in batch.frames {
+            self.core.handle_frame(relay, wire::send_frame(frame), now);
+        }
+    }
+
+    /// Sends what the core has decided: one message for each subject.
+    pub(super) fn send(&mut self, bus: &MediaBus) {
+        while let Some(output) = self.core.poll() {
+            match output {
+                Output::Track { destination, frame } => {
+                    let outlet = match destination {
+                        Destination::Common => &mut self.common,
+                        Destination::Relay(relay) => {
+                            self.relays.entry(relay).or_insert_with_key(|relay| {
+                                Outlet::new(self.scope.down_relay(relay), self.epoch)
+                            })
+                        }
+                    };
+                    outlet.batch.frames.push(wire::track_frame(frame));
+                }
+                Output::Plan { relay, plan } => {
+                    let payload = wire::route_plan(&plan).encode_to_vec();
+                    bus.publish(&self.scope.plan(&relay), payload.into());
+                }
+            }
+        }
+        self.common.send(bus, &mut self.buffer);
+        for outlet in self.relays.values_mut() {
+            outlet.send(bus, &mut self.buffer);
+        }
+    }
+
+    /// Hands over what was counted since the last time.
+    pub(super) fn flush_counters(&mut self) {
+        let now = self.core.counters();
+        metrics::count(&now, &self.counted);
+        self.counted = now;
+    }
+
+    /// Hands over what was counted, at the end.
+    pub(super) fn count(mut self) {
+        self.flush_counters();
+    }
+}

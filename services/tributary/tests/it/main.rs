@@ -1,0 +1,5 @@
+//! The binary as an operator meets it: started, asked, ended.
+
+mod configuration;
+mod life;
+mod process;
