@@ -4,7 +4,10 @@
 //! can't reach JetStream keeps its lease until it learns that somebody else has it, because media
 //! must not stop with JetStream; receivers drop the lower epoch, so two holders are never heard.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_nats::jetstream::{
     self,
@@ -30,6 +33,7 @@ pub struct LeaseError(String);
 #[derive(Clone)]
 pub struct Leases {
     bus: ControlBus,
+    known: Arc<Mutex<Option<Store>>>,
 }
 
 /// Ownership of a meeting.
@@ -56,10 +60,26 @@ impl Leases {
     /// The leases on this connection. The bucket is made when first used.
     #[must_use]
     pub fn new(bus: &ControlBus) -> Self {
-        Self { bus: bus.clone() }
+        Self { bus: bus.clone(), known: Arc::default() }
     }
 
     async fn store(&self) -> Result<Store, LeaseError> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(store) = known {
+            return Ok(store);
+        }
+        let store = self.open().await?;
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(store.clone());
+        Ok(store)
+    }
+
+    /// The bucket has answered oddly: it may be gone, and is looked for anew the next time.
+    fn failed(&self, error: &impl ToString) -> LeaseError {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        LeaseError(error.to_string())
+    }
+
+    async fn open(&self) -> Result<Store, LeaseError> {
         let jetstream = self.bus.jetstream();
         if let Ok(store) = jetstream.get_key_value(BUCKET).await {
             return Ok(store);
@@ -91,7 +111,7 @@ impl Leases {
                 Ok(Some(Lease { scope: scope.clone(), epoch: revision, revision, holder }))
             }
             Err(error) if error.kind() == CreateErrorKind::AlreadyExists => Ok(None),
-            Err(error) => Err(LeaseError(error.to_string())),
+            Err(error) => Err(self.failed(&error)),
         }
     }
 
@@ -110,7 +130,7 @@ impl Leases {
             Err(error) if error.kind() == UpdateErrorKind::WrongLastRevision => {
                 self.reacquire(&store, lease).await
             }
-            Err(error) => Err(LeaseError(error.to_string())),
+            Err(error) => Err(self.failed(&error)),
         }
     }
 
@@ -118,10 +138,8 @@ impl Leases {
     /// it again under the old epoch would be unsafe, so that counts as lost unless the entry is
     /// still the holder's own (a renewal whose answer was lost).
     async fn reacquire(&self, store: &Store, lease: &mut Lease) -> Result<Renewal, LeaseError> {
-        let entry = store
-            .entry(lease.scope.lease_key())
-            .await
-            .map_err(|error| LeaseError(error.to_string()))?;
+        let entry =
+            store.entry(lease.scope.lease_key()).await.map_err(|error| self.failed(&error))?;
         match entry {
             Some(entry) if entry.value == lease.holder && entry.revision > lease.revision => {
                 lease.revision = entry.revision;

@@ -56,6 +56,7 @@ impl User {
                     "trib.*.*.down.>".to_owned(),
                     "trib.*.*.plan.*".to_owned(),
                     format!("$KV.{BUCKET}.>"),
+                    "$JS.API.INFO".to_owned(),
                     format!("$JS.API.STREAM.CREATE.KV_{BUCKET}"),
                     format!("$JS.API.STREAM.INFO.KV_{BUCKET}"),
                     format!("$JS.API.DIRECT.GET.KV_{BUCKET}.>"),
