@@ -170,7 +170,9 @@ impl Buffer {
         }
         let place = self.frames.iter().rposition(|other| other.media_time <= frame.media_time);
         let place = match place {
-            Some(place) if self.frames.get(place).is_some_and(|f| f.media_time == frame.media_time) => {
+            Some(place)
+                if self.frames.get(place).is_some_and(|f| f.media_time == frame.media_time) =>
+            {
                 counters.frames_dropped_duplicate += 1;
                 return;
             }

@@ -16,9 +16,7 @@ use tributary_speaker_selection::{self as speaker_selection, Gate, LEVEL_QUIETES
 use crate::{
     counters::Counters,
     jitter,
-    media::{
-        Output, ParticipantPlan, RoutePlan, SOURCES_MAX, SendFrame, Sources, Track,
-    },
+    media::{Output, ParticipantPlan, RoutePlan, SOURCES_MAX, SendFrame, Sources, Track},
     relays::{Admission, Relays},
     tracks::{Content, Egress, Lane},
     voice::{Arrival, Voice},
@@ -129,7 +127,6 @@ impl Meeting {
         held: PlanHeld,
         now: Instant,
     ) {
-        self.settle(now);
         let version = self.plan_version;
         let speaking = self.relays.speakers_behind(relay, &self.speakers);
         let mut gone = Vec::new();

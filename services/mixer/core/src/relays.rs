@@ -169,13 +169,13 @@ impl Relay {
         now: Instant,
         gone: &mut Vec<ParticipantId>,
     ) -> bool {
-        let known = participants.iter().filter(|who| self.members.contains_key(who)).count();
-        if known == participants.len() && known == self.members.len() {
+        let fresh = |who: &ParticipantId| (*who, Allowance { since: now, frames: 0 });
+        let members: HashMap<_, _> = participants.iter().map(fresh).collect();
+        let same = members.len() == self.members.len();
+        if same && members.keys().all(|who| self.members.contains_key(who)) {
             return false;
         }
-        let before = std::mem::take(&mut self.members);
-        let fresh = || Allowance { since: now, frames: 0 };
-        self.members = participants.iter().map(|who| (*who, fresh())).collect();
+        let before = std::mem::replace(&mut self.members, members);
         for (who, allowance) in before {
             match self.members.get_mut(&who) {
                 Some(kept) => *kept = allowance,
@@ -219,6 +219,15 @@ mod tests {
             let admission = relays.admit(&relay("a"), ParticipantId(1), now);
             assert_eq!(admission == Admission::Flood, frame == FRAMES_PER_SECOND_MAX);
         }
+    }
+
+    #[test]
+    fn a_participant_named_twice_is_not_taken_for_another() {
+        let (mut relays, now, mut gone) = (Relays::default(), Instant::now(), Vec::new());
+        relays.set(&relay("a"), &participants(&[3, 4]), now, &mut gone).unwrap();
+        assert_eq!(relays.set(&relay("a"), &participants(&[4, 3]), now, &mut gone), Ok(false));
+        assert_eq!(relays.set(&relay("a"), &participants(&[3, 3]), now, &mut gone), Ok(true));
+        assert_eq!(gone, participants(&[4]));
     }
 
     #[test]

@@ -3,10 +3,7 @@
 //! Invariants: while nobody mixes the speaker nothing is decoded and nothing waits; each packet
 //! is decoded once, however many tracks it is mixed into.
 
-use std::{
-    collections::VecDeque,
-    time::Instant,
-};
+use std::{collections::VecDeque, time::Instant};
 
 use bytes::Bytes;
 use tributary_audio::{CodecError, DECODED_SAMPLES_MAX, Decoder, FRAME_SAMPLES};

@@ -74,7 +74,8 @@ fn the_common_track_goes_out_once_however_many_listen() {
     world.outputs.clear();
     world.run_ms(1000);
     let sent_to = |destination: &Destination| {
-        let is = |o: &&Output| matches!(o, Output::Track { destination: d, .. } if d == destination);
+        let is =
+            |o: &&Output| matches!(o, Output::Track { destination: d, .. } if d == destination);
         world.outputs.iter().filter(is).count()
     };
     assert_eq!(sent_to(&Destination::Common), 50);

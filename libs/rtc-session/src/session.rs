@@ -1,0 +1,414 @@
+//! [`Session`]: the WebRTC library wrapped in frame mode, Opus only.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    net::SocketAddr,
+    ops::Deref,
+    sync::{Arc, Once},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use str0m::{
+    Candidate, IceConnectionState, Input, Rtc, RtcConfig,
+    change::{SdpAnswer, SdpOffer, SdpPendingOffer},
+    config::DtlsCert,
+    format::Codec,
+    media::{Direction, Frequency, MediaData, MediaKind, MediaTime, Mid, Pt},
+    net::{DatagramSend, Protocol, Receive},
+    rtp::{Extension, ExtensionMap},
+};
+use thiserror::Error;
+
+use crate::{
+    description::{self, DescriptionError},
+    dtls,
+};
+
+/// Longest audio payload that fits one datagram, in bytes. 20 ms of speech have about 80; Opus itself
+/// stops at 1,275 per frame (RFC 6716 §3.2.1).
+pub const PAYLOAD_BYTES_MAX: usize = 1_100;
+
+/// Interval of the receiver reports (RFC 3550); the library's own choice for audio is longer and keeps
+/// a browser from estimating loss in time.
+const REPORT_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Makes the crypto back end known. Every constructor does it; calling it again changes nothing.
+pub fn install_crypto() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| str0m::crypto::from_feature_flags().install_process_default());
+}
+
+/// The DTLS certificate of a process. Making one is dear, so sessions share it.
+#[derive(Clone)]
+pub struct Certificate(DtlsCert);
+
+impl Certificate {
+    /// A new self-signed certificate (ECDSA P-256). `None` if the system has no randomness.
+    pub fn generate() -> Option<Self> {
+        install_crypto();
+        str0m::crypto::from_feature_flags().dtls_provider.generate_certificate().map(Self)
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Certificate")
+    }
+}
+
+/// One Opus packet to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutgoingAudio {
+    /// RTP time, 48 kHz.
+    pub media_time: u32,
+    /// The Opus packet, 1 to [`PAYLOAD_BYTES_MAX`] bytes.
+    pub payload: Bytes,
+    /// Audio level in -dBov, 0 (loudest) to 127 (silence), RFC 6464.
+    pub level: Option<u8>,
+    /// True for the first packet after a pause: sets the RTP marker.
+    pub talkspurt_start: bool,
+}
+
+/// One Opus packet that has come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncomingAudio {
+    /// RTP time as on the wire, 48 kHz.
+    pub media_time: u32,
+    /// RTP sequence number, extended: a step of more than 1 is a loss, a step back is reordering.
+    pub sequence: u32,
+    /// Audio level in -dBov, 0 (loudest) to 127 (silence), as the sender claims it.
+    pub level: Option<u8>,
+    /// The Opus packet, not empty.
+    pub payload: Bytes,
+}
+
+/// What has happened in a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// ICE and DTLS are up, audio can flow.
+    Connected,
+    /// Audio has come in.
+    Audio(IncomingAudio),
+    /// The other side is gone or has closed. Comes once, last; the session is not alive any more.
+    Disconnected,
+}
+
+/// What [`Session::poll`] wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// Send a datagram from the session's socket.
+    Transmit {
+        /// Where to.
+        destination: SocketAddr,
+        /// What.
+        contents: Datagram,
+    },
+    /// Something happened.
+    Event(Event),
+    /// Nothing more to do before this time, unless there is input.
+    Timeout(Instant),
+}
+
+/// The contents of a datagram.
+#[derive(Debug)]
+pub struct Datagram(DatagramSend);
+
+impl Deref for Datagram {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Why audio was not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum SendError {
+    /// The session is not connected yet, or not any more.
+    #[error("the session is not connected")]
+    NotConnected,
+    /// Empty, or longer than [`PAYLOAD_BYTES_MAX`].
+    #[error("an audio payload of {0} bytes can't be sent")]
+    PayloadLength(usize),
+    /// The other side does not want audio from us.
+    #[error("the other side does not receive audio")]
+    NotWanted,
+}
+
+/// One peer connection with one audio section.
+pub struct Session {
+    rtc: Rtc,
+    audio: Option<Mid>,
+    payload_type: Option<Pt>,
+    pending: Option<SdpPendingOffer>,
+    local_ufrag: String,
+    events: VecDeque<Event>,
+    disconnected: bool,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("local_ufrag", &self.local_ufrag).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// The answering side (the relay): ICE-lite, reachable at `candidates`, which are the addresses of
+    /// the socket as the other side sees them. Candidates in the offer are ignored; the other side's
+    /// address is learned from its authenticated datagrams. Returns the session and its answer (SDP).
+    ///
+    /// The session lives until the other side is gone; that nobody ever came is for the caller to time.
+    pub fn answer(
+        offer_sdp: &str,
+        candidates: &[SocketAddr],
+        certificate: &Certificate,
+        now: Instant,
+    ) -> Result<(Self, String), DescriptionError> {
+        let offer = description::checked_offer(offer_sdp)?;
+        let offer = SdpOffer::from_sdp_string(&offer).map_err(unusable)?;
+        let mut rtc = config(certificate).set_ice_lite(true).build(now);
+        for address in candidates {
+            rtc.add_local_candidate(Candidate::host(*address, "udp").map_err(unusable)?);
+        }
+        let answer = rtc.sdp_api().accept_offer(offer).map_err(unusable)?.to_sdp_string();
+        let mid = description::audio_mid(&answer)?;
+        let mut session = Self::new(rtc);
+        session.audio = Some(Mid::from(mid.as_str()));
+        Ok((session, answer))
+    }
+
+    /// The offering side (a terminal): full ICE, controlling, reachable at `local`. Returns the session
+    /// and its offer (SDP), to be followed by [`accept_answer`](Self::accept_answer).
+    pub fn offer(
+        local: SocketAddr,
+        certificate: &Certificate,
+        now: Instant,
+    ) -> Result<(Self, String), DescriptionError> {
+        let mut rtc = config(certificate).build(now);
+        rtc.add_local_candidate(Candidate::host(local, "udp").map_err(unusable)?);
+        let mut changes = rtc.sdp_api();
+        let mid = changes.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
+        let (offer, pending) =
+            changes.apply().ok_or_else(|| DescriptionError::Unusable("nothing to offer".into()))?;
+        let mut session = Self::new(rtc);
+        session.audio = Some(mid);
+        session.pending = Some(pending);
+        Ok((session, offer.to_sdp_string()))
+    }
+
+    fn new(mut rtc: Rtc) -> Self {
+        let local_ufrag = rtc.direct_api().local_ice_credentials().ufrag;
+        Self {
+            rtc,
+            audio: None,
+            payload_type: None,
+            pending: None,
+            local_ufrag,
+            events: VecDeque::new(),
+            disconnected: false,
+        }
+    }
+
+    /// Takes the answer to [`offer`](Self::offer). After an error the session is of no more use.
+    pub fn accept_answer(&mut self, answer_sdp: &str) -> Result<(), DescriptionError> {
+        description::check_answer(answer_sdp)?;
+        let answer = SdpAnswer::from_sdp_string(answer_sdp).map_err(unusable)?;
+        let pending = self.pending.take().ok_or(DescriptionError::NoPendingOffer)?;
+        self.rtc.sdp_api().accept_answer(pending, answer).map_err(unusable)
+    }
+
+    /// The own ICE user name fragment, by which [`crate::stun_local_ufrag`] finds this session.
+    pub fn local_ufrag(&self) -> &str {
+        &self.local_ufrag
+    }
+
+    /// True if the datagram belongs to this session: it comes from the session's other side, or is an
+    /// authentic STUN message for it.
+    pub fn accepts(
+        &self,
+        source: SocketAddr,
+        destination: SocketAddr,
+        datagram: &[u8],
+        now: Instant,
+    ) -> bool {
+        // Before the answer there is no other side yet.
+        self.pending.is_none()
+            && Receive::new(Protocol::Udp, source, destination, datagram)
+                .is_ok_and(|receive| self.rtc.accepts(&Input::Receive(now, receive)))
+    }
+
+    /// Takes a datagram that came from `source` to `destination`, which must be one of the session's
+    /// candidates. Ignores what the session does not accept.
+    pub fn receive(
+        &mut self,
+        source: SocketAddr,
+        destination: SocketAddr,
+        datagram: &[u8],
+        now: Instant,
+    ) {
+        if self.pending.is_some() {
+            return;
+        }
+        for piece in dtls::pieces(datagram) {
+            let Ok(receive) = Receive::new(Protocol::Udp, source, destination, piece) else {
+                return;
+            };
+            let input = Input::Receive(now, receive);
+            if !self.rtc.accepts(&input) {
+                return;
+            }
+            if let Err(error) = self.rtc.handle_input(input) {
+                tracing::debug!(%error, "datagram ignored");
+            }
+        }
+    }
+
+    /// Moves the session's time on. Due at the time of the last [`Output::Timeout`].
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if let Err(error) = self.rtc.handle_input(Input::Timeout(now)) {
+            tracing::debug!(%error, "timeout not handled in full");
+        }
+    }
+
+    /// Sends one packet; it comes out of the next polls.
+    pub fn send_audio(&mut self, frame: &OutgoingAudio, now: Instant) -> Result<(), SendError> {
+        let length = frame.payload.len();
+        if length == 0 || length > PAYLOAD_BYTES_MAX {
+            return Err(SendError::PayloadLength(length));
+        }
+        if !self.rtc.is_alive() || !self.rtc.is_connected() {
+            return Err(SendError::NotConnected);
+        }
+        let mid = self.audio.ok_or(SendError::NotConnected)?;
+        if !self.rtc.media(mid).is_some_and(|media| media.direction().is_sending()) {
+            return Err(SendError::NotWanted);
+        }
+        let mut writer = self.rtc.writer(mid).ok_or(SendError::NotConnected)?;
+        let known = self.payload_type.or_else(|| {
+            let mut params = writer.payload_params();
+            params.find(|params| params.spec().codec == Codec::Opus).map(|params| params.pt())
+        });
+        let payload_type = known.ok_or(SendError::NotWanted)?;
+        if let Some(level) = frame.level {
+            // The library's level is 0 to -127 dBov; voice activity is for the receiver to judge.
+            let level = i8::try_from(level.min(127)).unwrap_or(127);
+            writer = writer.audio_level(-level, level < 127);
+        }
+        let media_time = MediaTime::new(u64::from(frame.media_time), Frequency::FORTY_EIGHT_KHZ);
+        writer
+            .start_of_talkspurt(frame.talkspurt_start)
+            .write(payload_type, now, media_time, Arc::<[u8]>::from(&*frame.payload))
+            .map_err(|_| SendError::NotWanted)?;
+        self.payload_type = Some(payload_type);
+        // Packets are made when time moves on, also by nothing.
+        self.handle_timeout(now);
+        Ok(())
+    }
+
+    /// What is to be done next. To be called until it returns [`Output::Timeout`].
+    pub fn poll(&mut self) -> Output {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Output::Event(event);
+            }
+            match self.rtc.poll_output() {
+                Ok(str0m::Output::Transmit(transmit)) => {
+                    return Output::Transmit {
+                        destination: transmit.destination,
+                        contents: Datagram(transmit.contents),
+                    };
+                }
+                Ok(str0m::Output::Event(event)) => self.take_event(event),
+                Ok(str0m::Output::Timeout(at)) => {
+                    if self.rtc.is_alive() || self.disconnected {
+                        return Output::Timeout(at);
+                    }
+                    self.disconnect();
+                }
+                Err(error) => {
+                    // Only what leaves the session without a way on comes here: a certificate that
+                    // is not the announced one, a handshake that timed out.
+                    tracing::debug!(%error, "session ended");
+                    self.disconnect();
+                }
+            }
+        }
+    }
+
+    fn take_event(&mut self, event: str0m::Event) {
+        match event {
+            str0m::Event::Connected => self.events.push_back(Event::Connected),
+            str0m::Event::MediaData(data) if Some(data.mid) == self.audio => {
+                self.events.extend(incoming(data).map(Event::Audio));
+            }
+            str0m::Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
+                self.disconnect();
+            }
+            _ => {}
+        }
+    }
+
+    fn disconnect(&mut self) {
+        self.rtc.disconnect();
+        if !self.disconnected {
+            self.disconnected = true;
+            self.events.push_back(Event::Disconnected);
+        }
+    }
+
+    /// Says goodbye: what it takes comes out of the next polls, then [`Event::Disconnected`].
+    pub fn close(&mut self) {
+        if self.rtc.close().is_err() {
+            self.disconnect();
+        }
+    }
+
+    /// False after [`Event::Disconnected`].
+    pub fn is_alive(&self) -> bool {
+        !self.disconnected
+    }
+
+    /// True while audio can flow.
+    pub fn is_connected(&self) -> bool {
+        self.rtc.is_alive() && self.rtc.is_connected()
+    }
+}
+
+fn config(certificate: &Certificate) -> RtcConfig {
+    install_crypto();
+    let mut extensions = ExtensionMap::empty();
+    extensions.set(1, Extension::AudioLevel);
+    extensions.set(4, Extension::RtpMid);
+    Rtc::builder()
+        .clear_codecs()
+        .enable_opus(true, false)
+        .set_extension_map(extensions)
+        .set_dtls_cert(certificate.0.clone())
+        // Nothing waits for a lost packet: the mixer's jitter buffer and the listeners' decide.
+        .set_reordering_size_audio(0)
+        .set_rtcp_report_interval_audio(REPORT_INTERVAL)
+        .set_stats_interval(None)
+}
+
+fn incoming(data: MediaData) -> Option<IncomingAudio> {
+    if data.data.is_empty() {
+        return None;
+    }
+    Some(IncomingAudio {
+        // Both are counters that the library extended to 64 bits; the low half is what was sent.
+        media_time: low_half(data.time.numer()),
+        sequence: low_half(**data.seq_range.start()),
+        level: data.ext_vals.audio_level.map(i8::unsigned_abs),
+        payload: Bytes::copy_from_slice(&data.data),
+    })
+}
+
+fn low_half(number: u64) -> u32 {
+    u32::try_from(number & u64::from(u32::MAX)).unwrap_or_default()
+}
+
+fn unusable(error: impl fmt::Display) -> DescriptionError {
+    DescriptionError::Unusable(error.to_string())
+}

@@ -1,0 +1,12 @@
+//! Two sessions against each other, without sockets and in virtual time.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may fail like tests"
+)]
+
+mod conversation;
+mod datagrams;
+mod descriptions;
+mod pair;

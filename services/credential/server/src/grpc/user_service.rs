@@ -1,0 +1,143 @@
+//! `tributary.admin.v1.UserService`. The runtime lets in only who shows the admin token.
+
+use prost_types::Timestamp;
+use tonic::{Request, Response, Status};
+use tributary_contracts::admin::v1::{
+    CreateUserRequest, CreateUserResponse, DeleteUserRequest, DeleteUserResponse, GetUserRequest,
+    GetUserResponse, ListUsersRequest, ListUsersResponse, User, user_service_server::UserService,
+};
+use tributary_credential_core::{
+    Account, DisplayName, InvalidPage, PageRequest, UserName, page_token,
+};
+use tributary_identifiers::{OrganisationId, UserId};
+use tributary_password_hash::Hasher;
+
+use super::status;
+use crate::{accounts, store::Store};
+
+/// Answers the service. Clones share everything.
+#[derive(Clone)]
+pub struct UserApi {
+    store: Store,
+    hasher: Hasher,
+}
+
+impl UserApi {
+    /// Over a database and a hasher.
+    pub const fn new(store: Store, hasher: Hasher) -> Self {
+        Self { store, hasher }
+    }
+}
+
+#[tonic::async_trait]
+impl UserService for UserApi {
+    async fn create_user(
+        &self,
+        request: Request<CreateUserRequest>,
+    ) -> Result<Response<CreateUserResponse>, Status> {
+        let request = request.into_inner();
+        let organisation = read_organisation(&request.organisation)?;
+        let user_name: UserName =
+            request.user_name.parse().map_err(|error| status::invalid("user_name", &error))?;
+        let display_name: DisplayName = request
+            .display_name
+            .parse()
+            .map_err(|error| status::invalid("display_name", &error))?;
+        let account = accounts::create(
+            &self.store,
+            &self.hasher,
+            organisation,
+            user_name,
+            display_name,
+            &request.password,
+        )
+        .await
+        .map_err(|error| status::of_create(&error))?;
+        tracing::info!(user_id = %account.user_id, "created an account");
+        Ok(Response::new(CreateUserResponse { user: Some(user(account)) }))
+    }
+
+    async fn get_user(
+        &self,
+        request: Request<GetUserRequest>,
+    ) -> Result<Response<GetUserResponse>, Status> {
+        let request = request.into_inner();
+        let organisation = read_organisation(&request.organisation)?;
+        let user_id = read_user_id(&request.user_id)?;
+        let account = self
+            .store
+            .account(&organisation, &user_id)
+            .await
+            .map_err(|error| status::of_store(&error))?
+            .ok_or_else(status::no_such_user)?;
+        Ok(Response::new(GetUserResponse { user: Some(user(account)) }))
+    }
+
+    async fn list_users(
+        &self,
+        request: Request<ListUsersRequest>,
+    ) -> Result<Response<ListUsersResponse>, Status> {
+        let request = request.into_inner();
+        let organisation = read_organisation(&request.organisation)?;
+        let page = PageRequest::read(request.page_size, &request.page_token).map_err(|error| {
+            let field = match error {
+                InvalidPage::Size => "page_size",
+                InvalidPage::Token => "page_token",
+            };
+            status::invalid(field, &error)
+        })?;
+        // One more than asked for shows whether there is a next page.
+        let mut accounts = self
+            .store
+            .accounts(&organisation, page.after.as_ref(), u64::from(page.size) + 1)
+            .await
+            .map_err(|error| status::of_store(&error))?;
+        let size = page.size as usize;
+        let more = accounts.len() > size;
+        accounts.truncate(size);
+        let next_page_token = match accounts.last() {
+            Some(last) if more => page_token(&last.user_name),
+            _ => String::new(),
+        };
+        let users = accounts.into_iter().map(user).collect();
+        Ok(Response::new(ListUsersResponse { users, next_page_token }))
+    }
+
+    async fn delete_user(
+        &self,
+        request: Request<DeleteUserRequest>,
+    ) -> Result<Response<DeleteUserResponse>, Status> {
+        let request = request.into_inner();
+        let organisation = read_organisation(&request.organisation)?;
+        let user_id = read_user_id(&request.user_id)?;
+        let deleted = self
+            .store
+            .delete_account(&organisation, &user_id)
+            .await
+            .map_err(|error| status::of_store(&error))?;
+        if !deleted {
+            return Err(status::no_such_user());
+        }
+        tracing::info!(%user_id, "deleted an account");
+        Ok(Response::new(DeleteUserResponse {}))
+    }
+}
+
+fn read_organisation(text: &str) -> Result<OrganisationId, Status> {
+    OrganisationId::from_request(text).map_err(|error| status::invalid("organisation", &error))
+}
+
+fn read_user_id(text: &str) -> Result<UserId, Status> {
+    text.parse().map_err(|error| status::invalid("user_id", &error))
+}
+
+fn user(account: Account) -> User {
+    let seconds = i64::try_from(account.created_at).unwrap_or(i64::MAX);
+    User {
+        user_id: account.user_id.to_string(),
+        organisation: account.organisation.to_string(),
+        user_name: account.user_name.to_string(),
+        display_name: account.display_name.to_string(),
+        created_at: Some(Timestamp { seconds, nanos: 0 }),
+    }
+}

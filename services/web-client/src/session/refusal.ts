@@ -1,0 +1,51 @@
+// Why the relay, or this client itself, did not carry something out. Each reason has a text in
+// every language.
+
+import { RefusalCode } from "../gen/tributary/terminal/v1/terminal_pb";
+
+const REASONS = {
+  [RefusalCode.UNSPECIFIED]: "unspecified",
+  [RefusalCode.MALFORMED]: "malformed",
+  [RefusalCode.UNSUPPORTED]: "unsupported",
+  [RefusalCode.NOT_LOGGED_IN]: "notLoggedIn",
+  [RefusalCode.NOT_ADMITTED]: "notAdmitted",
+  [RefusalCode.BAD_CREDENTIAL]: "badCredential",
+  [RefusalCode.CREDENTIAL_EXPIRED]: "credentialExpired",
+  [RefusalCode.BAD_SESSION_DESCRIPTION]: "badSessionDescription",
+  [RefusalCode.OUT_OF_ORDER]: "outOfOrder",
+  [RefusalCode.LIMIT]: "limit",
+  [RefusalCode.TRY_AGAIN]: "tryAgain",
+  [RefusalCode.MEETING_ENDED]: "meetingEnded",
+  [RefusalCode.REPLACED]: "replaced",
+  [RefusalCode.FORBIDDEN]: "forbidden",
+  [RefusalCode.OPERATION_CONFLICT]: "operationConflict",
+} as const satisfies Record<RefusalCode, string>;
+
+export type RefusalReason = (typeof REASONS)[RefusalCode];
+
+export function refusalReason(code: RefusalCode): RefusalReason {
+  // A newer relay may send a code that this client does not know.
+  return (REASONS as Record<number, RefusalReason>)[code] ?? "unspecified";
+}
+
+/** The relay refused a request, or ended the session for a reason. */
+export class Refused extends Error {
+  constructor(
+    readonly reason: RefusalReason,
+    detail: string,
+  ) {
+    super(`refused (${reason}): ${detail}`);
+    this.name = "Refused";
+  }
+}
+
+/** The connection to the relay ended, could not be opened, or does not answer. */
+export class ConnectionLost extends Error {
+  constructor(
+    readonly how: "unreachable" | "closed" | "silent" | "draining",
+    detail = "",
+  ) {
+    super(`connection lost (${how}) ${detail}`);
+    this.name = "ConnectionLost";
+  }
+}

@@ -1,0 +1,30 @@
+// A button: one primary per screen, the rest quiet.
+
+import type { ComponentChildren } from "preact";
+
+export interface ButtonProps {
+  kind?: "primary" | "quiet" | "danger" | "text";
+  type?: "button" | "submit";
+  disabled?: boolean;
+  busy?: boolean;
+  icon?: ComponentChildren;
+  children: ComponentChildren;
+  onClick?: () => void;
+  class?: string;
+}
+
+export function Button(props: ButtonProps) {
+  const { kind = "quiet", type = "button", busy = false } = props;
+  return (
+    <button
+      type={type}
+      class={`button ${kind} ${props.class ?? ""}`}
+      disabled={props.disabled === true || busy}
+      aria-busy={busy}
+      onClick={() => props.onClick?.()}
+    >
+      {props.icon}
+      <span>{props.children}</span>
+    </button>
+  );
+}

@@ -1,0 +1,112 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { RefusalCode } from "../src/gen/tributary/terminal/v1/terminal_pb";
+import { Connection } from "../src/session/connection";
+import { Line } from "./relay";
+import type { Script } from "./relay";
+
+async function connected(script: Script): Promise<[Connection, Line]> {
+  const line = new Line(script);
+  const opening = Connection.open(line);
+  line.welcome();
+  return [await opening, line];
+}
+
+const pong: Script = ({ case: kind }) =>
+  kind === "ping" ? { case: "pong", value: {} } : undefined;
+
+describe("connection", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("opens with the welcome", async () => {
+    const [connection] = await connected(pong);
+    expect(connection.welcome.relayName).toBe("Hall");
+    expect(connection.open).toBe(true);
+  });
+
+  it("does not open without a welcome in time", async () => {
+    const line = new Line(pong);
+    const opening = Connection.open(line);
+    const failure = expect(opening).rejects.toMatchObject({ how: "unreachable" });
+    await vi.advanceTimersByTimeAsync(8000);
+    await failure;
+    expect(line.closed).toBe(true);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("gives each request its own answer, in whatever order they come", async () => {
+    const [connection, line] = await connected(() => undefined);
+    const first = connection.request("enterAsGuest", { displayName: "A" });
+    const second = connection.request("enterAsGuest", { displayName: "B" });
+    line.say({ case: "identity", value: { displayName: "B" } }, 2n);
+    line.say({ case: "identity", value: { displayName: "A" } }, 1n);
+    expect((await first).displayName).toBe("A");
+    expect((await second).displayName).toBe("B");
+  });
+
+  it("rejects the refused request and stays open", async () => {
+    const [connection] = await connected(() => ({
+      case: "refusal",
+      value: { code: RefusalCode.NOT_LOGGED_IN, message: "no" },
+    }));
+    const request = connection.request("logIn", { userName: "a", password: "b" });
+    await expect(request).rejects.toMatchObject({ reason: "notLoggedIn" });
+    expect(connection.open).toBe(true);
+  });
+
+  it("ends with the reason of an unasked refusal", async () => {
+    const [connection, line] = await connected(pong);
+    line.say({ case: "refusal", value: { code: RefusalCode.REPLACED, message: "" } });
+    await expect(connection.ended).rejects.toMatchObject({ reason: "replaced" });
+    expect(line.closed).toBe(true);
+  });
+
+  it.each([
+    ["a closed socket", (line: Line) => line.drop(), "closed"],
+    ["a draining relay", (line: Line) => line.say({ case: "draining", value: {} }), "draining"],
+    ["text instead of bytes", (line: Line) => line.raw("hello"), "closed"],
+    ["bytes that are no message", (line: Line) => line.raw(new Uint8Array([7]).buffer), "closed"],
+  ])("ends at %s, and so do its requests", async (_, happen, how) => {
+    const [connection, line] = await connected(() => undefined);
+    const request = connection.request("leave", {});
+    const failure = expect(request).rejects.toMatchObject({ how });
+    happen(line);
+    await failure;
+    await expect(connection.ended).rejects.toMatchObject({ how });
+    await expect(connection.request("ping", {})).rejects.toMatchObject({ how });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("ends at an answer of the wrong kind", async () => {
+    const [connection] = await connected(() => ({ case: "pong", value: {} }));
+    await expect(connection.request("leave", {})).rejects.toMatchObject({ how: "closed" });
+    expect(connection.open).toBe(false);
+  });
+
+  it("pings every 5 s and lives as long as it is answered", async () => {
+    const [connection, line] = await connected(pong);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(line.count("ping")).toBe(12);
+    expect(connection.open).toBe(true);
+  });
+
+  it("takes two missed pongs for a lost connection", async () => {
+    const [connection, line] = await connected(() => undefined);
+    const ended = expect(connection.ended).rejects.toMatchObject({ how: "silent" });
+    await vi.advanceTimersByTimeAsync(14_900);
+    expect(connection.open).toBe(true);
+    await vi.advanceTimersByTimeAsync(100);
+    await ended;
+    expect(line.closed).toBe(true);
+  });
+
+  it("hands on what comes unasked", async () => {
+    const [connection, line] = await connected(pong);
+    const heard: string[] = [];
+    connection.onUnasked = (message) => heard.push(message.case);
+    line.say({ case: "speakers", value: { speakerIds: [1] } });
+    line.say({ case: "event", value: { number: 1n } });
+    line.say({ case: "roster", value: {} });
+    expect(heard).toEqual(["speakers", "event", "roster"]);
+  });
+});

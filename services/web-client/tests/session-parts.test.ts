@@ -1,0 +1,172 @@
+import { describe, expect, it, vi } from "vitest";
+import { RefusalCode } from "../src/gen/tributary/terminal/v1/terminal_pb";
+import { backoffMs, pause } from "../src/session/backoff";
+import { parseIdentity } from "../src/session/identity";
+import { TerminalKey, joinChallenge } from "../src/session/key";
+import { afterFailure } from "../src/session/recovery";
+import { ConnectionLost, Refused, refusalReason } from "../src/session/refusal";
+import { initialState, reduce } from "../src/session/state";
+import type { SessionState } from "../src/session/state";
+
+describe("backoff", () => {
+  it("begins at 0.3 s, grows, and never exceeds 3 s", () => {
+    expect(backoffMs(0, 0)).toBe(300);
+    for (let attempt = 0; attempt < 100; attempt++) {
+      for (const random of [0, 0.5, 0.999]) {
+        expect(backoffMs(attempt, random)).toBeGreaterThanOrEqual(300);
+        expect(backoffMs(attempt, random)).toBeLessThanOrEqual(3000);
+      }
+    }
+    expect(backoffMs(9, 0.999)).toBeGreaterThan(2900);
+  });
+
+  it("ends at once when it is called off", async () => {
+    vi.useFakeTimers();
+    const off = new AbortController();
+    const waiting = pause(60_000, off.signal);
+    off.abort();
+    await waiting;
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+  });
+});
+
+describe("terminal key", () => {
+  it("proves itself by a signature that its public key verifies", async () => {
+    const key = await TerminalKey.generate();
+    const nonce = crypto.getRandomValues(new Uint8Array(32));
+    const proof = await key.prove(nonce, "credential");
+    expect(key.publicKey).toHaveLength(65);
+    expect(key.publicKey[0]).toBe(4);
+    expect(proof).toHaveLength(64);
+    const algorithm = { name: "ECDSA", namedCurve: "P-256" };
+    const publicKey = await crypto.subtle.importKey("raw", key.publicKey, algorithm, false, [
+      "verify",
+    ]);
+    const verify = async (challenge: Promise<Uint8Array<ArrayBuffer>>) =>
+      crypto.subtle.verify({ name: "ECDSA", hash: "SHA-256" }, publicKey, proof, await challenge);
+    expect(await verify(joinChallenge(nonce, "credential"))).toBe(true);
+    expect(await verify(joinChallenge(nonce, "another"))).toBe(false);
+    expect(await verify(joinChallenge(new Uint8Array(32), "credential"))).toBe(false);
+  });
+
+  it("signs label, zero, nonce and the credential's hash, in this order", async () => {
+    const nonce = new Uint8Array(32).fill(7);
+    const bytes = await joinChallenge(nonce, "abc");
+    const sha256OfAbc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    const hex = (part: Uint8Array) =>
+      [...part].map((b) => b.toString(16).padStart(2, "0")).join("");
+    expect(new TextDecoder().decode(bytes.subarray(0, 18))).toBe("tributary-join-v1\0");
+    expect(bytes.subarray(18, 50)).toEqual(nonce);
+    expect(hex(bytes.subarray(50))).toBe(sha256OfAbc);
+  });
+});
+
+describe("refusal", () => {
+  it("has a reason for every code, and one for codes to come", () => {
+    const codes = Object.values(RefusalCode).filter((code) => typeof code === "number");
+    expect(new Set(codes.map(refusalReason)).size).toBe(codes.length);
+    expect(refusalReason(4711 as RefusalCode)).toBe("unspecified");
+  });
+});
+
+describe("recovery", () => {
+  const inside = { inside: true, heldCredential: true };
+  const joining = { inside: false, heldCredential: false };
+  const after = (reason: Refused["reason"], situation: typeof inside) =>
+    afterFailure(new Refused(reason, ""), situation);
+
+  it("retries whatever is lost, and says so when the relay drains", () => {
+    expect(afterFailure(new ConnectionLost("silent"), inside)).toEqual({
+      kind: "retry",
+      hindrance: "lost",
+    });
+    expect(afterFailure(new ConnectionLost("draining"), joining)).toEqual({
+      kind: "retry",
+      hindrance: "draining",
+    });
+    expect(afterFailure(new Error("unforeseen"), inside).kind).toBe("retry");
+  });
+
+  it("ends where there is no way back", () => {
+    expect(after("replaced", inside)).toEqual({ kind: "over", reason: "replaced" });
+    expect(after("meetingEnded", joining)).toEqual({ kind: "over", reason: "ended" });
+    expect(after("notAdmitted", inside)).toEqual({ kind: "over", reason: "removed" });
+  });
+
+  it("tells a form what was refused", () => {
+    expect(after("notAdmitted", joining)).toEqual({ kind: "giveUp", reason: "notAdmitted" });
+    expect(after("limit", joining)).toEqual({ kind: "giveUp", reason: "limit" });
+    expect(after("badCredential", joining)).toEqual({ kind: "giveUp", reason: "badCredential" });
+  });
+
+  it("renews a credential that has expired or is not accepted any more", () => {
+    expect(after("credentialExpired", inside).kind).toBe("renew");
+    expect(after("badCredential", inside).kind).toBe("renew");
+  });
+
+  it("never gives up a meeting for a refusal that may pass", () => {
+    for (const reason of ["tryAgain", "limit", "outOfOrder", "unspecified"] as const) {
+      expect(after(reason, inside).kind).toBe("retry");
+    }
+    expect(after("tryAgain", joining).kind).toBe("retry");
+  });
+});
+
+describe("identity", () => {
+  const identity = { token: "t", userId: "u", displayName: "Ada", guest: true, expiresAtMs: 2000 };
+
+  it("is kept until it expires", () => {
+    expect(parseIdentity(JSON.stringify(identity), 1000)).toEqual(identity);
+    expect(parseIdentity(JSON.stringify(identity), 2000)).toBeUndefined();
+  });
+
+  it("without an end does not expire", () => {
+    const endless = { ...identity, expiresAtMs: Number.POSITIVE_INFINITY };
+    expect(parseIdentity(JSON.stringify(endless), 1e15)).toEqual(endless);
+  });
+
+  it.each([null, "", "null", "7", "{}", '{"token":1}'])("is not made of %s", (text) => {
+    expect(parseIdentity(text, 0)).toBeUndefined();
+  });
+});
+
+describe("session state", () => {
+  const meeting = { id: "42", subject: "Plans", organiserUserId: "u" };
+  const start = initialState(undefined);
+  const joining = reduce(start, { kind: "joining", meetingId: "42" });
+  const inside: SessionState = reduce(joining, { kind: "joined", meeting, selfId: 3 });
+
+  it("goes back to the form when joining fails", () => {
+    const problem = { during: "join", reason: "notAdmitted" } as const;
+    const failed = reduce(joining, { kind: "failed", problem });
+    expect(failed.place).toEqual({ kind: "outside" });
+    expect(failed.problem).toEqual(problem);
+    expect(reduce(failed, { kind: "joining", meetingId: "42" }).problem).toBeUndefined();
+  });
+
+  it("stays in the meeting when something else fails", () => {
+    const problem = { during: "end", reason: "forbidden" } as const;
+    expect(reduce(inside, { kind: "failed", problem }).place).toBe(inside.place);
+  });
+
+  it("keeps the roster but no speakers while the connection is lost", () => {
+    const speaking = reduce(inside, { kind: "roster", action: { kind: "speakers", ids: [1] } });
+    const lost = reduce(speaking, { kind: "hindered", hindrance: "lost" });
+    expect(lost.place).toMatchObject({ kind: "inside", hindrance: "lost" });
+    expect(lost.roster.participants).toBe(speaking.roster.participants);
+    expect(lost.roster.speakers).toEqual([]);
+    const back = reduce(lost, { kind: "joined", meeting, selfId: 3 });
+    expect(back.place).toMatchObject({ kind: "inside", hindrance: undefined });
+  });
+
+  it("remembers which meeting is over, and nothing of a meeting outside", () => {
+    expect(reduce(inside, { kind: "over", reason: "ended" }).place).toEqual({
+      kind: "over",
+      meetingId: "42",
+      reason: "ended",
+    });
+    expect(reduce(start, { kind: "over", reason: "ended" })).toBe(start);
+    expect(reduce(start, { kind: "hindered", hindrance: "lost" }).place.kind).toBe("outside");
+  });
+});
