@@ -11,14 +11,15 @@
 
 mod description;
 mod dtls;
+mod exchange;
 mod session;
 mod stun;
 
 pub use description::{
     CANDIDATES_MAX, DESCRIPTION_BYTES_MAX, DescriptionError, MEDIA_SECTIONS_MAX,
 };
-pub use session::{
-    Certificate, Datagram, Event, IncomingAudio, OutgoingAudio, Output, PAYLOAD_BYTES_MAX,
-    SendError, Session, install_crypto,
+pub use exchange::{
+    Datagram, Event, IncomingAudio, OutgoingAudio, Output, PAYLOAD_BYTES_MAX, SendError,
 };
+pub use session::{Certificate, Session, install_crypto};
 pub use stun::stun_local_ufrag;

@@ -4,7 +4,6 @@ use std::{
     collections::VecDeque,
     fmt,
     net::SocketAddr,
-    ops::Deref,
     sync::{Arc, Once},
     time::{Duration, Instant},
 };
@@ -16,19 +15,17 @@ use str0m::{
     config::DtlsCert,
     format::Codec,
     media::{Direction, Frequency, MediaData, MediaKind, MediaTime, Mid, Pt},
-    net::{DatagramSend, Protocol, Receive},
+    net::{Protocol, Receive},
     rtp::{Extension, ExtensionMap},
 };
-use thiserror::Error;
 
 use crate::{
     description::{self, DescriptionError},
     dtls,
+    exchange::{
+        Datagram, Event, IncomingAudio, OutgoingAudio, Output, PAYLOAD_BYTES_MAX, SendError,
+    },
 };
-
-/// Longest audio payload that fits one datagram, in bytes. 20 ms of speech have about 80; Opus itself
-/// stops at 1,275 per frame (RFC 6716 §3.2.1).
-pub const PAYLOAD_BYTES_MAX: usize = 1_100;
 
 /// Interval of the receiver reports (RFC 3550); the library's own choice for audio is longer and keeps
 /// a browser from estimating loss in time.
@@ -56,85 +53,6 @@ impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Certificate")
     }
-}
-
-/// One Opus packet to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutgoingAudio {
-    /// RTP time, 48 kHz.
-    pub media_time: u32,
-    /// The Opus packet, 1 to [`PAYLOAD_BYTES_MAX`] bytes.
-    pub payload: Bytes,
-    /// Audio level in -dBov, 0 (loudest) to 127 (silence), RFC 6464.
-    pub level: Option<u8>,
-    /// True for the first packet after a pause: sets the RTP marker.
-    pub talkspurt_start: bool,
-}
-
-/// One Opus packet that has come in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IncomingAudio {
-    /// RTP time as on the wire, 48 kHz.
-    pub media_time: u32,
-    /// RTP sequence number, extended: a step of more than 1 is a loss, a step back is reordering.
-    pub sequence: u32,
-    /// Audio level in -dBov, 0 (loudest) to 127 (silence), as the sender claims it.
-    pub level: Option<u8>,
-    /// The Opus packet, not empty.
-    pub payload: Bytes,
-}
-
-/// What has happened in a session.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// ICE and DTLS are up, audio can flow.
-    Connected,
-    /// Audio has come in.
-    Audio(IncomingAudio),
-    /// The other side is gone or has closed. Comes once, last; the session is not alive any more.
-    Disconnected,
-}
-
-/// What [`Session::poll`] wants done.
-#[derive(Debug)]
-pub enum Output {
-    /// Send a datagram from the session's socket.
-    Transmit {
-        /// Where to.
-        destination: SocketAddr,
-        /// What.
-        contents: Datagram,
-    },
-    /// Something happened.
-    Event(Event),
-    /// Nothing more to do before this time, unless there is input.
-    Timeout(Instant),
-}
-
-/// The contents of a datagram.
-#[derive(Debug)]
-pub struct Datagram(DatagramSend);
-
-impl Deref for Datagram {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-/// Why audio was not sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum SendError {
-    /// The session is not connected yet, or not any more.
-    #[error("the session is not connected")]
-    NotConnected,
-    /// Empty, or longer than [`PAYLOAD_BYTES_MAX`].
-    #[error("an audio payload of {0} bytes can't be sent")]
-    PayloadLength(usize),
-    /// The other side does not want audio from us.
-    #[error("the other side does not receive audio")]
-    NotWanted,
 }
 
 /// One peer connection with one audio section.

@@ -1,5 +1,7 @@
 //! Connecting, waiting and migrating, on both kinds of database.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by it, as tests do")]
+
 use std::time::Duration;
 
 use sea_orm::{

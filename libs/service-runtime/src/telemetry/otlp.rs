@@ -148,11 +148,9 @@ impl Providers {
     }
 }
 
-fn without_exporters_own<S: Subscriber>(
-    layer: impl Layer<S> + Send + Sync,
-) -> Box<dyn Layer<S> + Send + Sync>
+fn without_exporters_own<S>(layer: impl Layer<S> + Send + Sync) -> Box<dyn Layer<S> + Send + Sync>
 where
-    S: for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+    S: Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
 {
     let off = EXPORTERS_OWN.map(|target| (target, LevelFilter::OFF));
     layer.with_filter(Targets::new().with_default(LevelFilter::INFO).with_targets(off)).boxed()

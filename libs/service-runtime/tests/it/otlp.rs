@@ -130,7 +130,7 @@ impl Receiver {
         scopes
             .flat_map(|scope| &scope.metrics)
             .filter(|metric| metric.name == name)
-            .last()
+            .next_back()
             .unwrap_or_else(|| panic!("{name} is exported"))
             .clone()
     }

@@ -60,3 +60,24 @@ async fn a_second_signal_ends_a_process_at_once() {
     process.signal("TERM").await;
     assert_eq!(process.ended().await.0.code(), Some(130));
 }
+
+#[tokio::test]
+async fn every_service_starts_without_nats_and_ends_in_order() {
+    let settings =
+        ["nats.url=nats://127.0.0.1:1", "relay.listen=127.0.0.1:0", "relay.udp_listen=127.0.0.1:0"];
+    for subcommand in
+        ["all", "credential", "meeting-registry", "access-control", "mixer", "relay-gateway"]
+    {
+        let mut process = Process::start(subcommand, &settings);
+        let ops = process.logged(OPS).await.unwrap();
+        process.logged("has started").await;
+        assert_eq!(get(ops, "/livez").await.0, 200, "{subcommand}");
+        if ["all", "mixer", "relay-gateway"].contains(&subcommand) {
+            let (status, body) = get(ops, "/readyz").await;
+            assert!(status == 503 && body.contains("\"nats\""), "{subcommand}: {status} {body}");
+        }
+        process.signal("TERM").await;
+        let (status, printed) = process.ended().await;
+        assert_eq!((status.code(), printed.as_str()), (Some(0), ""), "{subcommand}");
+    }
+}

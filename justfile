@@ -1,0 +1,75 @@
+# Every command of this project. CI runs `just test` and nothing else; without `just` at hand,
+# `npx --yes rust-just <command>` does the same.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+programs := env("CARGO_TARGET_DIR", justfile_directory() / "target") / "debug"
+
+# List the commands
+[private]
+default:
+    @just --list --unsorted
+
+# Start a meeting that already talks, behind two relays; open the printed URL, Ctrl-C ends it
+demo *options: _programs
+    @NATS_SERVER="$(scripts/provision nats | tail -n 1)" {{ programs }}/demo {{ options }}
+
+# Start the demo, let Chromium open its URL and listen, and end: exit code 0 if it saw and heard
+demo-check: _programs
+    @scripts/provision chromium browser >/dev/null
+    @NATS_SERVER="$(scripts/provision nats | tail -n 1)" node tests/browser/demo-check.mjs {{ programs }}/demo
+
+# Prove in half a minute that people behind two relays hear each other; one JSON object at the end
+smoke *options: _programs
+    @NATS_SERVER="$(scripts/provision nats | tail -n 1)" {{ programs }}/smoke {{ options }}
+
+# Everything: set-up, checks, all tests; this is what CI runs
+test:
+    @scripts/test
+
+# The Rust tests alone; arguments go to cargo, such as `-p tributary-mixer-core`
+cargo-test *arguments: _tools _web
+    @NATS_SERVER="$(scripts/provision nats | tail -n 1)" scripts/with-postgres cargo test {{ if arguments == "" { "--workspace" } else { arguments } }}
+
+# The browser tests alone; arguments go to `node --test`, such as `--test-name-pattern=tone`
+browser-test *arguments: _programs
+    @scripts/browser-test {{ arguments }}
+
+# Formatting, lints, contracts, dependencies and types
+check: _tools _web
+    @scripts/check
+
+# Build the web client and everything else, for development
+build: _programs
+
+# Build the web client
+web: _tools
+    @cd services/web-client && npm run build
+
+# Repair what can be repaired by a program
+fix: _tools
+    cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
+    cargo fmt --all
+    cd services/web-client && npm run format
+
+# Install or fetch what is missing, for everything above
+setup:
+    @scripts/provision toolchain nats postgres chromium deny web browser
+
+# Remove the demo's data; `just demo` starts anew then
+wipe:
+    rm -rf .demo
+
+# The tools without which nothing builds
+[private]
+_tools:
+    @scripts/provision toolchain web
+
+# The web client is part of the relay gateway; it is built again when a source is newer
+[private]
+_web: _tools
+    @scripts/build-web
+
+[private]
+_programs: _web
+    @cargo build --workspace --bins

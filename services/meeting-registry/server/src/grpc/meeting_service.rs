@@ -1,0 +1,131 @@
+//! `tributary.admin.v1.MeetingService`. The runtime lets in only who shows the admin token.
+
+use tonic::{Request, Response, Status};
+use tributary_contracts::admin::v1::{
+    CreateMeetingRequest, CreateMeetingResponse, DeleteMeetingRequest, DeleteMeetingResponse,
+    GetMeetingRequest, GetMeetingResponse, Group, GroupParticipant, ListMeetingsRequest,
+    ListMeetingsResponse, Meeting, meeting_service_server::MeetingService,
+};
+use tributary_meeting_registry_core::{self as core, Cursor, PageRequest, Roster, page_token};
+
+use super::{
+    read,
+    status::{invalid, of_create, of_store},
+};
+use crate::{registry::Registry, wire};
+
+/// Answers the service. Clones share everything.
+#[derive(Clone)]
+pub struct MeetingApi {
+    registry: Registry,
+}
+
+impl MeetingApi {
+    /// Over the meetings.
+    pub const fn new(registry: Registry) -> Self {
+        Self { registry }
+    }
+}
+
+#[tonic::async_trait]
+impl MeetingService for MeetingApi {
+    async fn create_meeting(
+        &self,
+        request: Request<CreateMeetingRequest>,
+    ) -> Result<Response<CreateMeetingResponse>, Status> {
+        let request = request.into_inner();
+        let created = self
+            .registry
+            .create(
+                read::organisation(&request.organisation)?,
+                &request.subject,
+                &request.organiser_user_id,
+                &request.member_user_ids,
+                &request.password,
+            )
+            .await
+            .map_err(of_create)?;
+        Ok(Response::new(CreateMeetingResponse { meeting: Some(meeting(&created)) }))
+    }
+
+    async fn get_meeting(
+        &self,
+        request: Request<GetMeetingRequest>,
+    ) -> Result<Response<GetMeetingResponse>, Status> {
+        let request = request.into_inner();
+        let scope = read::scope(&request.organisation, &request.meeting_id)?;
+        let (found, roster) = self.registry.store().roster(&scope).await.map_err(of_store)?;
+        let meeting = Meeting { groups: groups(&roster), ..meeting(&found) };
+        Ok(Response::new(GetMeetingResponse { meeting: Some(meeting) }))
+    }
+
+    async fn list_meetings(
+        &self,
+        request: Request<ListMeetingsRequest>,
+    ) -> Result<Response<ListMeetingsResponse>, Status> {
+        let request = request.into_inner();
+        let organisation = read::organisation(&request.organisation)?;
+        let page = PageRequest::read(request.page_size, &request.page_token)
+            .map_err(|error| invalid(error.field(), &error))?;
+        // One more than asked for shows whether there is a next page.
+        let mut found = self
+            .registry
+            .store()
+            .meetings(&organisation, page.after, u64::from(page.size) + 1)
+            .await
+            .map_err(of_store)?;
+        let size = page.size as usize;
+        let more = found.len() > size;
+        found.truncate(size);
+        let next_page_token = match found.last() {
+            Some(last) if more => page_token(Cursor { created_at: last.created_at, id: last.id }),
+            _ => String::new(),
+        };
+        let meetings = found.iter().map(meeting).collect();
+        Ok(Response::new(ListMeetingsResponse { meetings, next_page_token }))
+    }
+
+    async fn delete_meeting(
+        &self,
+        request: Request<DeleteMeetingRequest>,
+    ) -> Result<Response<DeleteMeetingResponse>, Status> {
+        let request = request.into_inner();
+        let scope = read::scope(&request.organisation, &request.meeting_id)?;
+        self.registry.delete(&scope).await.map_err(of_store)?;
+        tracing::info!(meeting = %scope.meeting, organisation = %scope.organisation, "deleted");
+        Ok(Response::new(DeleteMeetingResponse {}))
+    }
+}
+
+fn meeting(meeting: &core::Meeting) -> Meeting {
+    Meeting {
+        meeting_id: meeting.id.to_string(),
+        organisation: meeting.organisation.to_string(),
+        subject: meeting.subject.to_string(),
+        organiser_user_id: meeting.organiser.to_string(),
+        has_password: meeting.password_hash.is_some(),
+        created_at: Some(wire::timestamp(meeting.created_at)),
+        ended_at: meeting.ended_at.map(wire::timestamp),
+        groups: Vec::new(),
+    }
+}
+
+fn groups(roster: &Roster) -> Vec<Group> {
+    roster
+        .groups()
+        .into_iter()
+        .map(|group| Group {
+            relay_id: group.relay_id.to_string(),
+            relay_name: group.relay_name.to_string(),
+            participants: group.participants.into_iter().map(group_participant).collect(),
+        })
+        .collect()
+}
+
+fn group_participant(participant: &core::Participant) -> GroupParticipant {
+    GroupParticipant {
+        participant_id: participant.id.0,
+        user_id: participant.user_id.to_string(),
+        display_name: participant.display_name.to_string(),
+    }
+}

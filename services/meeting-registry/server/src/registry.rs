@@ -1,0 +1,163 @@
+//! What both gRPC services do, in terms of the domain.
+
+use std::sync::Arc;
+
+use tributary_identifiers::{
+    MeetingId, MeetingIdVersion, OrganisationId, ParticipantId, UnixSeconds,
+};
+use tributary_meeting_registry_core::{Command, Draft, InvalidDraft, Join, Meeting, Participant};
+use tributary_message_bus::subjects::MeetingScope;
+use tributary_password_hash::{HashError, Hasher};
+
+use crate::store::{Applied, NewMeeting, Operation, Store, StoreError};
+
+/// How often an id is drawn for one meeting. With 1,000 meetings a second each draw fails once in
+/// 268,000 times, so that this many in a row mean a broken generator.
+const DRAWS_MAX: usize = 16;
+
+/// Where the random part of meeting ids comes from.
+pub trait RandomSource: Send + Sync {
+    /// 32 random bits.
+    ///
+    /// # Errors
+    /// There are none to be had.
+    fn draw(&self) -> Result<u32, getrandom::Error>;
+}
+
+/// The operating system's generator.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OperatingSystem;
+
+impl RandomSource for OperatingSystem {
+    fn draw(&self) -> Result<u32, getrandom::Error> {
+        getrandom::u32()
+    }
+}
+
+/// Meetings, over a store. Clones share everything.
+#[derive(Clone)]
+pub struct Registry {
+    store: Store,
+    hasher: Hasher,
+    random: Arc<dyn RandomSource>,
+}
+
+/// Why a meeting can't be created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The request is not as it must be.
+    #[error(transparent)]
+    Draft(#[from] InvalidDraft),
+    /// The password could not be hashed.
+    #[error("hashing the password: {0}")]
+    Hash(#[from] HashError),
+    /// There are no random numbers, or always the same ones.
+    #[error("no meeting id could be drawn")]
+    NoId,
+    /// It could not be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Registry {
+    /// Over a store, a hasher and a source of ids.
+    #[must_use]
+    pub fn new(store: Store, hasher: Hasher, random: Arc<dyn RandomSource>) -> Self {
+        Self { store, hasher, random }
+    }
+
+    /// What is to be read, is read here.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Creates a meeting; the organiser is its first member. An empty password is none.
+    ///
+    /// # Errors
+    /// See [`CreateError`].
+    pub async fn create(
+        &self,
+        organisation: OrganisationId,
+        subject: &str,
+        organiser: &str,
+        members: &[String],
+        password: &str,
+    ) -> Result<Meeting, CreateError> {
+        let draft = Draft::read(subject, organiser, members, password)?;
+        let password_hash =
+            if password.is_empty() { None } else { Some(self.hasher.hash(password).await?) };
+        let created_at = self.store.clock().now();
+        let new = NewMeeting { organisation, draft, password_hash, created_at };
+        for _ in 0..DRAWS_MAX {
+            let random = self.random.draw().map_err(|_| CreateError::NoId)?;
+            let seconds = UnixSeconds::try_from(created_at / 1000).unwrap_or(UnixSeconds::MAX);
+            let id = MeetingId::generate(MeetingIdVersion::CURRENT, random, seconds);
+            if self.store.create(&new, id).await? {
+                tracing::info!(meeting = %id, organisation = %new.organisation, "created");
+                return Ok(Meeting {
+                    id,
+                    organisation: new.organisation,
+                    subject: new.draft.subject,
+                    organiser: new.draft.organiser,
+                    password_hash: new.password_hash,
+                    created_at,
+                    ended_at: None,
+                });
+            }
+        }
+        Err(CreateError::NoId)
+    }
+
+    /// Brings a terminal in. Its relay is alive by that.
+    ///
+    /// # Errors
+    /// See [`Store::apply`].
+    pub async fn join(
+        &self,
+        meeting: &MeetingScope,
+        join: Join,
+    ) -> Result<(Participant, Meeting), StoreError> {
+        self.store.renew_relay(&join.relay_id, &join.relay_session).await?;
+        let key = join.key.clone();
+        let applied = self.apply(meeting, Command::Join(join)).await?;
+        let present = applied.state.with_key(&key);
+        let participant = present.map(|present| present.participant.clone());
+        Ok((participant.ok_or(StoreError::NoSuchMeeting)?, applied.meeting))
+    }
+
+    /// Applies a command now.
+    ///
+    /// # Errors
+    /// See [`Store::apply`].
+    pub async fn apply(
+        &self,
+        meeting: &MeetingScope,
+        command: Command,
+    ) -> Result<Applied, StoreError> {
+        self.store.apply(meeting, command, self.store.clock().now()).await
+    }
+
+    /// Switches a participant's microphone, as an operation; returns the event's number, 0 for none.
+    ///
+    /// # Errors
+    /// See [`Store::operate`].
+    pub async fn set_muted(
+        &self,
+        meeting: &MeetingScope,
+        operation: &Operation,
+        participant: ParticipantId,
+        muted: bool,
+    ) -> Result<u64, StoreError> {
+        let command = Command::SetMuted { participant, muted };
+        self.store.operate(meeting, operation, command, self.store.clock().now()).await
+    }
+
+    /// Ends a meeting if it is running, and removes it.
+    ///
+    /// # Errors
+    /// See [`Store::delete`].
+    pub async fn delete(&self, meeting: &MeetingScope) -> Result<(), StoreError> {
+        self.store.delete(meeting, self.store.clock().now()).await
+    }
+}

@@ -1,0 +1,165 @@
+//! The registry on real databases: each test has its own, SQLite and PostgreSQL by the same code.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by it, as tests do"
+)]
+
+mod admin_calls;
+mod calls;
+mod commands;
+mod crash;
+mod meetings;
+mod nats;
+mod relays;
+mod telling;
+
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tributary_database::scratch::ScratchDatabase;
+use tributary_identifiers::{OrganisationId, RelaySessionId};
+use tributary_meeting_registry_core::{Command, Join, Meeting, Participant, UnixMillis};
+use tributary_meeting_registry_server::{
+    Clock, Migrations, OperatingSystem, RandomSource, Registry, Store,
+};
+use tributary_message_bus::subjects::MeetingScope;
+use tributary_password_hash::Hasher;
+use tributary_service_runtime::{CancellationToken, Readiness};
+
+/// How long a test waits for what must happen.
+const DEADLINE: Duration = Duration::from_secs(20);
+const START: UnixMillis = 1_800_000_000_000;
+
+/// Runs a test on each kind of database.
+macro_rules! on_both {
+    ($($test:ident),* $(,)?) => {$(
+        mod $test {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                super::$test(crate::Base::sqlite().await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres() {
+                super::$test(crate::Base::postgres().await).await;
+            }
+        }
+    )*};
+}
+pub(crate) use on_both;
+
+/// A database of the test's own, and a registry on it with a clock that the test sets.
+pub struct Base {
+    pub scratch: ScratchDatabase,
+    pub store: Store,
+    pub registry: Registry,
+    clock: Arc<AtomicU64>,
+}
+
+impl Base {
+    pub async fn sqlite() -> Self {
+        Self::on(tributary_database::scratch::sqlite()).await
+    }
+
+    pub async fn postgres() -> Self {
+        Self::on(tributary_database::scratch::postgres().await).await
+    }
+
+    async fn on(scratch: ScratchDatabase) -> Self {
+        let (clock, hands) = Clock::manual(START);
+        let store = open(&scratch, clock).await;
+        let registry = registry(&store, Arc::new(OperatingSystem));
+        Self { scratch, store, registry, clock: hands }
+    }
+
+    /// The same database, opened by a process of its own, as it were.
+    pub async fn another_replica(&self) -> Store {
+        open(&self.scratch, Clock::Manual(Arc::clone(&self.clock))).await
+    }
+
+    /// The process ends and starts again.
+    pub async fn restart(self) -> Self {
+        let Self { scratch, clock, store, registry } = self;
+        drop((store, registry));
+        let store = open(&scratch, Clock::Manual(Arc::clone(&clock))).await;
+        let registry = crate::registry(&store, Arc::new(OperatingSystem));
+        Self { scratch, store, registry, clock }
+    }
+
+    pub fn pass(&self, time: Duration) {
+        self.clock.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    pub async fn meeting(&self) -> MeetingScope {
+        scope(&self.create(&OrganisationId::default(), "Planning").await)
+    }
+
+    pub async fn create(&self, organisation: &OrganisationId, subject: &str) -> Meeting {
+        self.registry.create(organisation.clone(), subject, "ann", &[], "").await.unwrap()
+    }
+
+    pub async fn join(&self, meeting: &MeetingScope, who: u32, relay: u32) -> Participant {
+        self.registry.join(meeting, join(who, relay)).await.unwrap().0
+    }
+
+    pub async fn end(&self, meeting: &MeetingScope) {
+        self.registry.apply(meeting, Command::End).await.unwrap();
+    }
+}
+
+pub fn registry(store: &Store, random: Arc<dyn RandomSource>) -> Registry {
+    Registry::new(store.clone(), Hasher::default(), random)
+}
+
+async fn open(scratch: &ScratchDatabase, clock: Clock) -> Store {
+    let readiness = Readiness::new().dependency("database");
+    let shutdown = CancellationToken::new();
+    let service = "meeting-registry";
+    let connection =
+        tributary_database::connect(scratch.config(), service, &readiness, &shutdown).await;
+    let connection = connection.unwrap();
+    tributary_database::migrate::<Migrations>(&connection).await.unwrap();
+    Store::new(connection, clock)
+}
+
+pub fn scope(meeting: &Meeting) -> MeetingScope {
+    MeetingScope { organisation: meeting.organisation.clone(), meeting: meeting.id }
+}
+
+/// A terminal of its own for `who`, behind relay `relay`.
+pub fn join(who: u32, relay: u32) -> Join {
+    Join {
+        user_id: format!("user-{who}").parse().unwrap(),
+        display_name: format!("User {who}").parse().unwrap(),
+        guest: false,
+        key: format!("key-{who}").parse().unwrap(),
+        relay_id: format!("relay-{relay}").parse().unwrap(),
+        relay_name: format!("Office {relay}").parse().unwrap(),
+        relay_session: session(relay),
+        muted: false,
+    }
+}
+
+pub fn session(relay: u32) -> RelaySessionId {
+    format!("session-{relay}").parse().unwrap()
+}
+
+/// Waits until `met` says so.
+pub async fn until<F: Future<Output = bool>>(what: &str, mut met: impl FnMut() -> F) {
+    let waiting = async {
+        while !met().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    assert!(tokio::time::timeout(DEADLINE, waiting).await.is_ok(), "in vain: {what}");
+}

@@ -1,0 +1,353 @@
+//! The terminal protocol's wire: one WebSocket to a relay, requests and their answers, and what the
+//! relay says by itself. Knows nothing of what the messages mean, so that it can also send bad ones.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{SinkExt as _, StreamExt as _};
+use prost::Message as _;
+use thiserror::Error;
+use tokio::{
+    net::{TcpStream, UdpSocket, lookup_host},
+    sync::{mpsc, oneshot},
+    task::AbortHandle,
+    time::timeout,
+};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async_with_config,
+    tungstenite::{Message, Utf8Bytes, http::Uri, protocol::WebSocketConfig},
+};
+use tributary_contracts::terminal::v1::{
+    RefusalCode, RelayMessage, TerminalMessage, Welcome, relay_message::Body as Reply,
+    terminal_message::Body,
+};
+
+/// Largest message either way, in bytes.
+pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// How long a relay may take for its welcome or an answer.
+pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
+/// Requests that wait for their answers at once.
+const PENDING_MAX: usize = 64;
+/// Messages that the relay sent by itself and nobody took yet; a connection that gets behind further is
+/// ended, because what it would miss is not told again.
+const UNSOLICITED_MAX: usize = 4_096;
+const PATH: &str = "/terminal/v1";
+
+/// Why there is no connection.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// Not an address of a relay.
+    #[error("not a relay's address: {0} (for example ws://127.0.0.1:8080)")]
+    BadUrl(String),
+    /// TLS is asked for.
+    #[error("this terminal speaks ws:// and http:// only")]
+    Tls,
+    /// No WebSocket came about.
+    #[error("can't reach the relay: {0}")]
+    Unreachable(String),
+    /// A WebSocket, but no relay behind it.
+    #[error("the relay did not say welcome")]
+    NoWelcome,
+}
+
+/// Why a request has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RequestError {
+    /// The relay did not carry it out.
+    #[error("{}: {message}", code.as_str_name())]
+    Refused {
+        /// For programs.
+        code: RefusalCode,
+        /// For people.
+        message: String,
+    },
+    /// The connection ended.
+    #[error("the connection to the relay was lost")]
+    Lost,
+    /// No answer in [`ANSWER_TIME_MAX`].
+    #[error("the relay did not answer in time")]
+    TimedOut,
+    /// An answer of another kind than the request asks for.
+    #[error("the relay gave an answer of the wrong kind")]
+    WrongKind,
+}
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+enum Command {
+    Request { body: Body, reply: oneshot::Sender<Reply> },
+    Raw(Message),
+    Close,
+}
+
+/// A connection to a relay. Dropping it ends it without a goodbye.
+#[derive(Debug)]
+pub struct Connection {
+    welcome: Welcome,
+    requests: Requests,
+    unsolicited: mpsc::Receiver<RelayMessage>,
+    close_code: Arc<Mutex<Option<u16>>>,
+    abort: AbortHandle,
+}
+
+/// Sends requests over a connection; any number may be under way.
+#[derive(Debug, Clone)]
+pub struct Requests(mpsc::Sender<Command>);
+
+impl Connection {
+    /// Connects to a relay by its address: `ws://host:port/terminal/v1`, or just `http://host:port`.
+    pub async fn connect(relay_url: &str) -> Result<Self, ConnectError> {
+        let url = web_socket_url(relay_url)?;
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(4 * MESSAGE_BYTES_MAX))
+            .max_frame_size(Some(4 * MESSAGE_BYTES_MAX));
+        let connecting = connect_async_with_config(url, Some(config), true);
+        let (mut socket, _) = timeout(ANSWER_TIME_MAX, connecting)
+            .await
+            .map_err(|_| ConnectError::Unreachable("no answer in time".into()))?
+            .map_err(|error| ConnectError::Unreachable(error.to_string()))?;
+        let welcome = welcome(&mut socket).await?;
+        let (commands, received_commands) = mpsc::channel(PENDING_MAX);
+        let (tell, unsolicited) = mpsc::channel(UNSOLICITED_MAX);
+        let close_code = Arc::default();
+        let pump = Pump {
+            socket,
+            unsolicited: tell,
+            pending: HashMap::new(),
+            last_id: 0,
+            close_code: Arc::clone(&close_code),
+        };
+        let abort = tokio::spawn(pump.run(received_commands)).abort_handle();
+        Ok(Self { welcome, requests: Requests(commands), unsolicited, close_code, abort })
+    }
+
+    /// What the relay said first.
+    pub fn welcome(&self) -> &Welcome {
+        &self.welcome
+    }
+
+    /// A handle for requests that can be passed around.
+    pub fn requests(&self) -> Requests {
+        self.requests.clone()
+    }
+
+    /// Sends a request and waits for its answer. A refusal is an error.
+    pub async fn request(&self, body: Body) -> Result<Reply, RequestError> {
+        self.requests.request(body).await
+    }
+
+    /// The next message that answers no request of [`request`](Self::request); `None` after the end.
+    pub async fn next(&mut self) -> Option<RelayMessage> {
+        self.unsolicited.recv().await
+    }
+
+    /// Sends a binary message as it is.
+    pub async fn send_bytes(&self, bytes: impl Into<Bytes>) -> Result<(), RequestError> {
+        self.requests.send(Command::Raw(Message::Binary(bytes.into()))).await
+    }
+
+    /// Sends a text message, which no relay takes.
+    pub async fn send_text(&self, text: &str) -> Result<(), RequestError> {
+        self.requests.send(Command::Raw(Message::Text(Utf8Bytes::from(text)))).await
+    }
+
+    /// The code (RFC 6455 §7.4) with which the relay closed, once it has.
+    pub fn close_code(&self) -> Option<u16> {
+        *self.close_code.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says goodbye and ends the connection.
+    pub async fn close(mut self) {
+        if self.requests.send(Command::Close).await.is_ok() {
+            // Ends when the relay has closed too.
+            let _ = timeout(ANSWER_TIME_MAX, async { while self.next().await.is_some() {} }).await;
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.abort.abort();
+    }
+}
+
+impl Requests {
+    /// Sends a request and waits for its answer. A refusal is an error.
+    pub async fn request(&self, body: Body) -> Result<Reply, RequestError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Request { body, reply }).await?;
+        match timeout(ANSWER_TIME_MAX, answer).await {
+            Ok(Ok(Reply::Refusal(refusal))) => {
+                Err(RequestError::Refused { code: refusal.code(), message: refusal.message })
+            }
+            Ok(Ok(reply)) => Ok(reply),
+            Ok(Err(_)) => Err(RequestError::Lost),
+            Err(_) => Err(RequestError::TimedOut),
+        }
+    }
+
+    async fn send(&self, command: Command) -> Result<(), RequestError> {
+        self.0.send(command).await.map_err(|_| RequestError::Lost)
+    }
+}
+
+/// Owns the socket.
+struct Pump {
+    socket: Socket,
+    unsolicited: mpsc::Sender<RelayMessage>,
+    pending: HashMap<u64, oneshot::Sender<Reply>>,
+    last_id: u64,
+    close_code: Arc<Mutex<Option<u16>>>,
+}
+
+impl Pump {
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        loop {
+            let proceeds = tokio::select! {
+                message = self.socket.next() => match message {
+                    Some(Ok(message)) => self.take(message),
+                    Some(Err(_)) | None => false,
+                },
+                command = commands.recv() => match command {
+                    Some(command) => self.perform(command).await,
+                    None => false,
+                },
+            };
+            if !proceeds {
+                return;
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) -> bool {
+        match message {
+            Message::Binary(bytes) => match RelayMessage::decode(bytes) {
+                Ok(message) => self.dispatch(message),
+                Err(error) => {
+                    tracing::warn!(%error, "the relay sent something else than a message");
+                    false
+                }
+            },
+            Message::Close(frame) => {
+                let code = frame.map(|frame| u16::from(frame.code));
+                *self.close_code.lock().unwrap_or_else(PoisonError::into_inner) = code;
+                true
+            }
+            _ => true,
+        }
+    }
+
+    fn dispatch(&mut self, message: RelayMessage) -> bool {
+        if let Some(reply) = self.pending.remove(&message.in_reply_to) {
+            // Nobody may wait any more. An answer without a body is as good as none.
+            if let Some(body) = message.body {
+                let _ = reply.send(body);
+            }
+            return true;
+        }
+        self.unsolicited.try_send(message).is_ok()
+    }
+
+    async fn perform(&mut self, command: Command) -> bool {
+        let message = match command {
+            Command::Close => return self.socket.close(None).await.is_ok(),
+            Command::Raw(message) => message,
+            Command::Request { body, reply } => {
+                self.pending.retain(|_, reply| !reply.is_closed());
+                self.last_id += 1;
+                if self.pending.len() < PENDING_MAX {
+                    self.pending.insert(self.last_id, reply);
+                }
+                let message = TerminalMessage { request_id: self.last_id, body: Some(body) };
+                Message::Binary(message.encode_to_vec().into())
+            }
+        };
+        self.socket.send(message).await.is_ok()
+    }
+}
+
+async fn welcome(socket: &mut Socket) -> Result<Welcome, ConnectError> {
+    let first = async {
+        loop {
+            match socket.next().await {
+                Some(Ok(Message::Binary(bytes))) => return RelayMessage::decode(bytes).ok(),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                _ => return None,
+            }
+        }
+    };
+    match timeout(ANSWER_TIME_MAX, first).await {
+        Ok(Some(RelayMessage { body: Some(Reply::Welcome(welcome)), .. })) => Ok(welcome),
+        _ => Err(ConnectError::NoWelcome),
+    }
+}
+
+/// The own address from which a relay is reached.
+pub(crate) async fn local_address_towards(relay_url: &str) -> Result<IpAddr, ConnectError> {
+    let unreachable = |error: std::io::Error| ConnectError::Unreachable(error.to_string());
+    let bad = || ConnectError::BadUrl(relay_url.to_owned());
+    let uri: Uri = web_socket_url(relay_url)?.parse().map_err(|_| bad())?;
+    let host = uri.host().ok_or_else(bad)?.trim_matches(['[', ']']);
+    let port = uri.port_u16().unwrap_or(80);
+    let relay = lookup_host((host, port)).await.map_err(unreachable)?.next().ok_or_else(bad)?;
+    let any: IpAddr = match relay {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    // Connecting a datagram socket sends nothing; it asks for the route.
+    let socket = UdpSocket::bind((any, 0)).await.map_err(unreachable)?;
+    socket.connect(relay).await.map_err(unreachable)?;
+    Ok(socket.local_addr().map_err(unreachable)?.ip())
+}
+
+/// `ws://host:port/terminal/v1` from what people have at hand: that, or the address of the relay's page,
+/// or a meeting's link.
+fn web_socket_url(relay_url: &str) -> Result<String, ConnectError> {
+    let bad = || ConnectError::BadUrl(relay_url.to_owned());
+    let without_fragment = relay_url.split('#').next().unwrap_or_default();
+    let uri: Uri = without_fragment.parse().map_err(|_| bad())?;
+    let authority = uri.authority().ok_or_else(bad)?;
+    match uri.scheme_str() {
+        Some("ws" | "http") => {}
+        Some("wss" | "https") => return Err(ConnectError::Tls),
+        _ => return Err(bad()),
+    }
+    let path = if uri.path().ends_with(PATH) { uri.path() } else { PATH };
+    Ok(format!("ws://{authority}{path}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(url: &str, expected: &str) {
+        assert_eq!(web_socket_url(url).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_relay_is_found_by_whatever_address_people_have() {
+        check("ws://127.0.0.1:8080/terminal/v1", "ws://127.0.0.1:8080/terminal/v1");
+        check("http://127.0.0.1:8080", "ws://127.0.0.1:8080/terminal/v1");
+        check("http://relay.example/#/m/123", "ws://relay.example/terminal/v1");
+        check("http://relay.example/office/terminal/v1", "ws://relay.example/office/terminal/v1");
+    }
+
+    #[tokio::test]
+    async fn a_relay_on_loopback_is_reached_from_loopback() {
+        let address = local_address_towards("http://127.0.0.1:8080").await.unwrap();
+        assert_eq!(address, Ipv4Addr::LOCALHOST);
+    }
+
+    #[test]
+    fn other_addresses_are_refused_with_a_reason() {
+        for url in ["", "relay", "ftp://relay/", "ws://", "/terminal/v1"] {
+            assert!(matches!(web_socket_url(url), Err(ConnectError::BadUrl(_))), "{url}");
+        }
+        assert!(matches!(web_socket_url("https://relay"), Err(ConnectError::Tls)));
+    }
+}

@@ -1,0 +1,53 @@
+//! `tributary terminal …`, as far as it goes without the binary.
+
+use clap::Parser as _;
+use tributary_audio::{Goertzel, SAMPLE_RATE, read_clip};
+use tributary_terminal::{Options, Terminal, cli};
+
+use crate::{
+    conversation::tone,
+    stub_relay::{StubRelay, meeting_id},
+};
+
+#[tokio::test]
+async fn joining_from_the_command_line_records_what_is_heard() {
+    let relay = StubRelay::start().await;
+    let mut options = Options::guest(&relay.url, "A", meeting_id());
+    options.source = tone(440.0);
+    let _a = Terminal::join(options).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("heard.wav");
+    let meeting = format!("{}/#/m/{}", relay.url, meeting_id());
+    let args = cli::Args::parse_from([
+        "terminal",
+        "join",
+        "--relay",
+        &relay.url,
+        "--meeting",
+        &meeting,
+        "--play",
+        "melody",
+        "--listen-for",
+        "440,550",
+        "--seconds",
+        "2.5",
+        "--record",
+        file.to_str().unwrap(),
+    ]);
+    cli::run(args).await.unwrap();
+    assert_eq!(relay.count("leave"), 1);
+    let heard = read_clip(&file).unwrap();
+    assert!((SAMPLE_RATE as usize..4 * SAMPLE_RATE as usize).contains(&heard.len()));
+    let tail = &heard[heard.len() - 24_000..];
+    let power = Goertzel::new(440.0, 9_600).dbfs(tail);
+    assert!((power + 20.0).abs() < 3.0, "{power} dB");
+}
+
+#[tokio::test]
+async fn a_meeting_is_created_from_the_command_line() {
+    let relay = StubRelay::start().await;
+    let args =
+        ["terminal", "create-meeting", "--relay", &relay.url, "--subject", "Demo", "--shared"];
+    cli::run(cli::Args::parse_from(args)).await.unwrap();
+    assert_eq!(relay.count("create_meeting"), 1);
+}

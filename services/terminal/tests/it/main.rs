@@ -1,0 +1,13 @@
+//! Terminals against a small relay of the test's own: real WebSockets, real WebRTC on loopback.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may fail like tests"
+)]
+
+mod command_line;
+mod conversation;
+mod recovery;
+mod stub_relay;
+mod wire;

@@ -1,0 +1,437 @@
+//! Bad inputs are refused clearly and disturb nobody.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tonic::{Request, Response, Status};
+use tributary_contracts::credential::v1::credential_service_server::{
+    CredentialService, CredentialServiceServer,
+};
+use tributary_contracts::credential::v1::{
+    GetKeysRequest, GetKeysResponse, Identity, IssueJoinCredentialRequest,
+    IssueJoinCredentialResponse, LogInRequest, LogInResponse, RegisterGuestRequest,
+    RegisterGuestResponse,
+};
+use tributary_contracts::registry::v1::{Operation, SetMuted, operation};
+use tributary_contracts::terminal::v1::relay_message::Body as Said;
+use tributary_contracts::terminal::v1::terminal_message::Body as Ask;
+use tributary_contracts::terminal::v1::{
+    EnterAsGuest, Join, Joined, LogIn, MediaOffer, Operate, Ping, RefusalCode, RelayMessage,
+    RequestJoinCredential,
+};
+use tributary_harness::{Options, RelayOptions, World};
+use tributary_join_credential::{JoinClaims, KeySet, SigningKey, TerminalKey};
+use tributary_terminal::protocol::{Connection, RequestError};
+
+/// A world with one relay, a shared meeting, and somebody in it whom nothing must disturb.
+struct Stage {
+    world: World,
+    meeting_id: String,
+    bystander: Connection,
+}
+
+impl Stage {
+    async fn set() -> Self {
+        Self::set_with(Options::default()).await
+    }
+
+    async fn set_with(options: Options) -> Self {
+        let relays = vec![RelayOptions::named("Office A")];
+        let world = World::start(Options { relays, ..options }).await.unwrap();
+        let directory = world.directory().unwrap();
+        let organiser = directory.user("ada", "Ada", "a password for tests").await.unwrap();
+        let meeting_id = directory.meeting(&organiser, "Refusals", true).await.unwrap();
+        let mut bystander = Connection::connect(&world.relay_url(0).unwrap()).await.unwrap();
+        enter(&mut bystander, &meeting_id).await;
+        Self { world, meeting_id, bystander }
+    }
+
+    async fn connect(&self) -> Connection {
+        Connection::connect(&self.world.relay_url(0).unwrap()).await.unwrap()
+    }
+
+    /// Fails if the bystander's session has suffered, or the relay does not take newcomers.
+    async fn is_undisturbed(&mut self) {
+        assert!(matches!(self.bystander.request(Ask::Ping(Ping {})).await.unwrap(), Said::Pong(_)));
+        let muted = operation::Body::SetMuted(SetMuted { muted: true });
+        let result = self.bystander.request(operate(Some(muted))).await;
+        assert!(matches!(result, Ok(Said::OperationResult(_))), "{result:?}");
+        let mut newcomer = self.connect().await;
+        enter(&mut newcomer, &self.meeting_id).await;
+    }
+}
+
+fn operate(body: Option<operation::Body>) -> Ask {
+    let mut bytes: [u8; 16] = std::array::from_fn(|_| 0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+    bytes.copy_from_slice(&now.to_be_bytes());
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let operation_id = format!(
+        "{}-{}-4{}-8{}-{}",
+        &hex[0..8],
+        &hex[8..12],
+        &hex[13..16],
+        &hex[17..20],
+        &hex[20..32]
+    );
+    Ask::Operate(Operate { operation: Some(Operation { operation_id, body }) })
+}
+
+async fn guest(connection: &mut Connection) -> Identity {
+    let ask = Ask::EnterAsGuest(EnterAsGuest { display_name: "Grace".to_owned() });
+    match connection.request(ask).await.unwrap() {
+        Said::Identity(identity) => identity,
+        other => panic!("expected an identity, got {other:?}"),
+    }
+}
+
+fn request_credential(identity: &Identity, meeting_id: &str, key: &TerminalKey) -> Ask {
+    Ask::RequestJoinCredential(RequestJoinCredential {
+        identity_token: identity.identity_token.clone(),
+        meeting_id: meeting_id.to_owned(),
+        password: String::new(),
+        public_key: key.public_key().to_vec(),
+    })
+}
+
+async fn credential(connection: &mut Connection, meeting_id: &str, key: &TerminalKey) -> String {
+    let identity = guest(connection).await;
+    match connection.request(request_credential(&identity, meeting_id, key)).await.unwrap() {
+        Said::JoinCredential(credential) => credential.join_credential,
+        other => panic!("expected a join credential, got {other:?}"),
+    }
+}
+
+fn join(
+    connection: &Connection,
+    meeting_id: &str,
+    credential: &str,
+    key: &TerminalKey,
+) -> Ask {
+    Ask::Join(Join {
+        meeting_id: meeting_id.to_owned(),
+        join_credential: credential.to_owned(),
+        public_key: key.public_key().to_vec(),
+        proof: key.sign_join_proof(&connection.welcome().nonce, credential).unwrap(),
+        muted: false,
+        cursor: 0,
+    })
+}
+
+async fn enter(connection: &mut Connection, meeting_id: &str) -> Joined {
+    let key = TerminalKey::generate().unwrap();
+    let credential = credential(connection, meeting_id, &key).await;
+    match connection.request(join(connection, meeting_id, &credential, &key)).await.unwrap() {
+        Said::Joined(joined) => joined,
+        other => panic!("expected to be in, got {other:?}"),
+    }
+}
+
+/// What the relay says next by itself; none if it has closed the connection.
+async fn next(connection: &mut Connection) -> Option<RelayMessage> {
+    let deadline = std::time::Duration::from_secs(10);
+    tokio::time::timeout(deadline, connection.next()).await.expect("the relay says nothing")
+}
+
+/// Passes over what else is said until the relay refuses or closes the connection.
+async fn refused_or_ended(connection: &mut Connection, expected: RefusalCode) {
+    while let Some(message) = next(connection).await {
+        if let Some(Said::Refusal(refusal)) = message.body {
+            assert_eq!(refusal.code(), expected, "{}", refusal.message);
+            return;
+        }
+    }
+}
+
+type Answer = Result<Said, RequestError>;
+
+fn refused(answer: Answer) -> (RefusalCode, String) {
+    match answer {
+        Err(RequestError::Refused { code, message }) => (code, message),
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+#[track_caller]
+fn check(answer: Answer, expected: RefusalCode) {
+    let (code, message) = refused(answer);
+    assert_eq!(code, expected, "{message}");
+    assert!(!message.is_empty());
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// A credential with everything right but the signing key.
+fn forged(meeting_id: &str, key: &TerminalKey) -> String {
+    let claims = JoinClaims {
+        organisation: "default".parse().unwrap(),
+        user_id: "mallory".parse().unwrap(),
+        display_name: "Mallory".to_owned(),
+        guest: false,
+        meeting_id: meeting_id.parse().unwrap(),
+        key_thumbprint: key.thumbprint().clone(),
+        issued_at: now(),
+        expires_at: now() + 300,
+    };
+    SigningKey::generate().unwrap().issue_join(&claims).unwrap()
+}
+
+/// The credential with its payload changed by `change`, under the old signature.
+fn altered(credential: &str, change: impl Fn(&mut serde_json::Value)) -> String {
+    let parts: Vec<&str> = credential.split('.').collect();
+    let mut payload = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap();
+    change(&mut payload);
+    let payload = URL_SAFE_NO_PAD.encode(payload.to_string());
+    format!("{}.{payload}.{}", parts[0], parts[2])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_credentials_are_refused_and_nobody_is_disturbed() {
+    let mut stage = Stage::set().await;
+    let key = TerminalKey::generate().unwrap();
+
+    let mut connection = stage.connect().await;
+    let forged = forged(&stage.meeting_id, &key);
+    let ask = join(&connection, &stage.meeting_id, &forged, &key);
+    check(connection.request(ask).await, RefusalCode::BadCredential);
+
+    let mut connection = stage.connect().await;
+    let good = credential(&mut connection, &stage.meeting_id, &key).await;
+    let directory = stage.world.directory().unwrap();
+    let organiser = directory.user("ada", "Ada", "a password for tests").await.unwrap();
+    let other_meeting = directory.meeting(&organiser, "Another", true).await.unwrap();
+    let ask = join(&connection, &other_meeting, &good, &key);
+    check(connection.request(ask).await, RefusalCode::BadCredential);
+
+    let mut connection = stage.connect().await;
+    let wrong_meeting = altered(&good, |payload| {
+        let text = payload.to_string().replace(&stage.meeting_id, &other_meeting);
+        *payload = serde_json::from_str(&text).unwrap();
+    });
+    assert_ne!(wrong_meeting, good);
+    let ask = join(&connection, &other_meeting, &wrong_meeting, &key);
+    check(connection.request(ask).await, RefusalCode::BadCredential);
+
+    let mut connection = stage.connect().await;
+    let other_key = TerminalKey::generate().unwrap();
+    let ask = join(&connection, &stage.meeting_id, &good, &other_key);
+    check(connection.request(ask).await, RefusalCode::BadCredential);
+
+    // A proof that was made for another connection.
+    let mut connection = stage.connect().await;
+    let elsewhere = stage.connect().await;
+    let ask = join(&elsewhere, &stage.meeting_id, &good, &key);
+    check(connection.request(ask).await, RefusalCode::BadCredential);
+
+    let mut connection = stage.connect().await;
+    let identity = guest(&mut connection).await;
+    let ask = join(&connection, &stage.meeting_id, &identity.identity_token, &key);
+    check(connection.request(ask).await, RefusalCode::BadCredential);
+
+    let mut connection = stage.connect().await;
+    let ask = join(&connection, &stage.meeting_id, &good, &key);
+    assert!(matches!(connection.request(ask).await.unwrap(), Said::Joined(_)));
+    stage.is_undisturbed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_in_with_a_wrong_password_or_an_unknown_name_gives_the_same_refusal() {
+    let mut stage = Stage::set().await;
+    let mut refusals = Vec::new();
+    for user_name in ["ada", "nobody-of-that-name"] {
+        let mut connection = stage.connect().await;
+        let (user_name, password) = (user_name.to_owned(), "wrong".to_owned());
+        let answer = connection.request(Ask::LogIn(LogIn { user_name, password })).await;
+        refusals.push(refused(answer));
+    }
+    assert_eq!(refusals[0].0, RefusalCode::NotLoggedIn);
+    assert_eq!(refusals[0], refusals[1]);
+    stage.is_undisturbed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_meeting_that_does_not_exist_and_one_that_is_not_shared_give_the_same_refusal() {
+    let mut stage = Stage::set().await;
+    let directory = stage.world.directory().unwrap();
+    let organiser = directory.user("ada", "Ada", "a password for tests").await.unwrap();
+    let not_shared = directory.meeting(&organiser, "Private", false).await.unwrap();
+    let absent = (not_shared.parse::<u64>().unwrap() ^ (1 << 40)).to_string();
+    let key = TerminalKey::generate().unwrap();
+    let mut refusals = Vec::new();
+    for meeting_id in [&not_shared, &absent] {
+        let mut connection = stage.connect().await;
+        let identity = guest(&mut connection).await;
+        let ask = request_credential(&identity, meeting_id, &key);
+        refusals.push(refused(connection.request(ask).await));
+    }
+    assert_eq!(refusals[0].0, RefusalCode::NotAdmitted);
+    assert_eq!(refusals[0], refusals[1]);
+    stage.is_undisturbed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_meeting_that_has_ended_is_refused() {
+    let mut stage = Stage::set().await;
+    let directory = stage.world.directory().unwrap();
+    let organiser = directory.user("ada", "Ada", "a password for tests").await.unwrap();
+    let meeting_id = directory.meeting(&organiser, "Short", true).await.unwrap();
+    let key = TerminalKey::generate().unwrap();
+    let mut connection = stage.connect().await;
+    let credential = credential(&mut connection, &meeting_id, &key).await;
+    directory.end_meeting(&meeting_id).await.unwrap();
+    let ask = join(&connection, &meeting_id, &credential, &key);
+    check(connection.request(ask).await, RefusalCode::MeetingEnded);
+    stage.is_undisturbed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn session_descriptions_that_make_no_sense_are_refused_and_the_session_lives() {
+    let mut stage = Stage::set().await;
+    let mut connection = stage.connect().await;
+    enter(&mut connection, &stage.meeting_id).await;
+    let sections = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n".repeat(1000);
+    for sdp in [
+        String::new(),
+        "nonsense".to_owned(),
+        "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n".to_owned(),
+        format!("v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n{sections}"),
+        "\0\r".repeat(1000),
+        format!("v=0\r\n{}", "a=x\r\n".repeat(9_000)),
+    ] {
+        let answer = connection.request(Ask::MediaOffer(MediaOffer { sdp })).await;
+        check(answer, RefusalCode::BadSessionDescription);
+        assert!(matches!(connection.request(Ask::Ping(Ping {})).await.unwrap(), Said::Pong(_)));
+    }
+    stage.is_undisturbed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_too_large_ends_its_connection_only() {
+    let mut stage = Stage::set().await;
+    for size in [65 * 1024, 4 * 1024 * 1024] {
+        let mut connection = stage.connect().await;
+        // The relay may close while it is still being sent.
+        let _ = connection.send_bytes(vec![0x0a; size]).await;
+        refused_or_ended(&mut connection, RefusalCode::Limit).await;
+    }
+    stage.is_undisturbed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_relay_does_not_know_is_refused_and_the_session_lives() {
+    let mut stage = Stage::set().await;
+    let mut connection = stage.connect().await;
+
+    check(
+        connection.request(operate(Some(operation::Body::SetMuted(SetMuted { muted: true })))).await,
+        RefusalCode::OutOfOrder,
+    );
+    enter(&mut connection, &stage.meeting_id).await;
+    check(connection.request(operate(None)).await, RefusalCode::Unsupported);
+
+    // Request 77 with a body of field number 1000, empty.
+    connection.send_bytes(vec![0x08, 77, 0xc2, 0x3e, 0x00]).await.unwrap();
+    let refusal = loop {
+        let message = next(&mut connection).await.unwrap();
+        if let Some(Said::Refusal(refusal)) = message.body {
+            assert_eq!(message.in_reply_to, 77);
+            break refusal;
+        }
+    };
+    assert_eq!(refusal.code(), RefusalCode::Unsupported, "{}", refusal.message);
+    assert!(matches!(connection.request(Ask::Ping(Ping {})).await.unwrap(), Said::Pong(_)));
+    stage.is_undisturbed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_not_be_read_is_refused() {
+    let mut stage = Stage::set().await;
+    let mut connection = stage.connect().await;
+    connection.send_bytes(vec![0xff; 100]).await.unwrap();
+    refused_or_ended(&mut connection, RefusalCode::Malformed).await;
+    let mut connection = stage.connect().await;
+    connection.send_text("{\"json\": \"is not spoken here\"}").await.unwrap();
+    refused_or_ended(&mut connection, RefusalCode::Malformed).await;
+    stage.is_undisturbed().await;
+}
+
+/// A credential service that only publishes a key whose secret half the test has.
+struct KnownKeys(String);
+
+#[tonic::async_trait]
+impl CredentialService for KnownKeys {
+    async fn log_in(&self, _: Request<LogInRequest>) -> Result<Response<LogInResponse>, Status> {
+        Err(Status::unimplemented("only keys"))
+    }
+
+    async fn register_guest(
+        &self,
+        _: Request<RegisterGuestRequest>,
+    ) -> Result<Response<RegisterGuestResponse>, Status> {
+        Err(Status::unimplemented("only keys"))
+    }
+
+    async fn issue_join_credential(
+        &self,
+        _: Request<IssueJoinCredentialRequest>,
+    ) -> Result<Response<IssueJoinCredentialResponse>, Status> {
+        Err(Status::unimplemented("only keys"))
+    }
+
+    async fn get_keys(
+        &self,
+        _: Request<GetKeysRequest>,
+    ) -> Result<Response<GetKeysResponse>, Status> {
+        Ok(Response::new(GetKeysResponse { jwks_json: self.0.clone() }))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_credential_is_refused_as_expired_and_one_for_another_organisation_as_bad() {
+    let signing_key = SigningKey::generate().unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let keys = KnownKeys(KeySet::of([&signing_key]).to_jwks());
+    tokio::spawn(
+        tonic::transport::Server::builder()
+            .add_service(CredentialServiceServer::new(keys))
+            .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener)),
+    );
+    let extra = format!("[services]\ncredential = \"http://{address}\"").parse().unwrap();
+    let relays = vec![RelayOptions::named("Office A")];
+    let world = World::start(Options { extra, relays, ..Options::default() }).await.unwrap();
+    let directory = world.directory().unwrap();
+    let organiser = directory.user("ada", "Ada", "a password for tests").await.unwrap();
+    let meeting_id = directory.meeting(&organiser, "Expiry", true).await.unwrap();
+
+    let key = TerminalKey::generate().unwrap();
+    let issue = |organisation: &str, issued_at: u64, expires_at: u64| {
+        let claims = JoinClaims {
+            organisation: organisation.parse().unwrap(),
+            user_id: "grace".parse().unwrap(),
+            display_name: "Grace".to_owned(),
+            guest: true,
+            meeting_id: meeting_id.parse().unwrap(),
+            key_thumbprint: key.thumbprint().clone(),
+            issued_at,
+            expires_at,
+        };
+        signing_key.issue_join(&claims).unwrap()
+    };
+    for (credential, expected) in [
+        (issue("default", now() - 900, now() - 600), Some(RefusalCode::CredentialExpired)),
+        (issue("elsewhere", now(), now() + 300), Some(RefusalCode::BadCredential)),
+        (issue("default", now(), now() + 300), None),
+    ] {
+        let connection = Connection::connect(&world.relay_url(0).unwrap()).await.unwrap();
+        let ask = join(&connection, &meeting_id, &credential, &key);
+        let answer = connection.request(ask).await;
+        match expected {
+            Some(code) => check(answer, code),
+            None => assert!(matches!(answer, Ok(Said::Joined(_))), "{answer:?}"),
+        }
+    }
+}

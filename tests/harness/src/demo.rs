@@ -1,0 +1,148 @@
+//! The demo: two relays, a shared meeting, and a few headless terminals that talk in turns.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::hearing::Voice;
+use crate::{Options, RelayOptions, Service, World, locate_nats_server};
+
+/// Who is in the meeting from the start: name, and index of the relay.
+const TALKERS: [(&str, usize); 5] =
+    [("Ada", 0), ("Grace", 0), ("Alan", 0), ("Barbara", 1), ("Edsger", 1)];
+/// Who speaks, and for how many milliseconds: mostly one alone, sometimes two or three at once.
+const TURNS: [(&[usize], u64); 10] = [
+    (&[0], 3000),
+    (&[3], 3000),
+    (&[0, 3], 1500),
+    (&[1], 2500),
+    (&[4], 3000),
+    (&[1, 4], 1500),
+    (&[2], 3000),
+    (&[2, 3, 0], 1500),
+    (&[3], 2500),
+    (&[4], 2000),
+];
+const PASSWORD: &str = "tributary-demo";
+
+/// What the demo was asked for.
+pub struct Plan {
+    /// Where data and logs are kept.
+    pub folder: PathBuf,
+    /// The port of the first relay's page, if it is free.
+    pub port: u16,
+}
+
+/// Runs until Ctrl-C or SIGTERM, then ends everything.
+pub async fn run(plan: Plan) -> Result<()> {
+    fs::create_dir_all(&plan.folder)
+        .with_context(|| format!("make {}", plan.folder.display()))?;
+    let folder = plan.folder.canonicalize()?;
+    let lock = File::create(folder.join("lock"))?;
+    if lock.try_lock().is_err() {
+        bail!("a demo is already running in {}: stop it with Ctrl-C", folder.display());
+    }
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+
+    step(&format!("nats-server: {}", locate_nats_server()?.display()));
+    step("starting nats-server, credential, meeting-registry, access-control, mixer, two relays");
+    let relay = |name: &str, port| RelayOptions { name: name.to_owned(), port: Some(port) };
+    let options = Options {
+        relays: vec![relay("Office A", plan.port), relay("Office B", plan.port.saturating_add(1))],
+        folder: Some(folder),
+        ..Options::default()
+    };
+    let started = tokio::select! {
+        started = start(options) => started,
+        _ = interrupt.recv() => return Ok(()),
+        _ = terminate.recv() => return Ok(()),
+    };
+    let (mut world, meeting_id, voices) = started?;
+    show(&world, &meeting_id)?;
+    let outcome = tokio::select! {
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+        ended = first_to_end(&mut world) => ended,
+        () = talk(&voices) => Ok(()),
+    };
+    step("stopping");
+    drop(voices);
+    world.end().await?;
+    outcome
+}
+
+/// Starts everything, with the talkers in the meeting.
+async fn start(options: Options) -> Result<(World, String, Vec<Voice>)> {
+    let world = World::start(options).await?;
+    let directory = world.directory()?;
+    step("creating a user and a meeting");
+    let user = directory.user("demo", "Demo", PASSWORD).await?;
+    let meeting_id = directory.meeting(&user, "Demo meeting", true).await?;
+    step(&format!("bringing in {} headless terminals", TALKERS.len()));
+    let mut voices = Vec::new();
+    for (variant, (name, relay)) in TALKERS.into_iter().enumerate() {
+        let url = world.relay_url(relay)?;
+        voices.push(Voice::join_with_melody(&url, &meeting_id, name, variant as u32).await?);
+    }
+    Ok((world, meeting_id, voices))
+}
+
+/// Lets the voices speak in turns, for ever.
+async fn talk(voices: &[Voice]) {
+    for (speakers, milliseconds) in TURNS.into_iter().cycle() {
+        for (index, voice) in voices.iter().enumerate() {
+            voice.speak(speakers.contains(&index));
+        }
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    }
+}
+
+/// An error when a service has ended, which none should.
+async fn first_to_end(world: &mut World) -> Result<()> {
+    loop {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        if let Some(service) = world.any_ended() {
+            bail!("{service:?} has ended; its log is in {}", world.folder().join("log").display());
+        }
+    }
+}
+
+fn show(world: &World, meeting_id: &str) -> Result<()> {
+    let admin = world.grpc_address(Service::MeetingRegistry)?;
+    let lines = [
+        ("Office A", format!("{}/#/m/{meeting_id}", world.relay_url(0)?)),
+        ("Office B", format!("{}/#/m/{meeting_id}", world.relay_url(1)?)),
+        ("Log in as", format!("demo, password {PASSWORD} (or come in as a guest)")),
+        ("Admin gRPC", format!("{admin} (meetings), {} (users)", world.grpc_address(Service::Credential)?)),
+        (
+            "  try",
+            format!(
+                "grpcurl -plaintext -H 'authorization: Bearer {}' {admin} \
+                 tributary.admin.v1.MeetingService/ListMeetings",
+                world.admin_token()
+            ),
+        ),
+        ("Metrics", format!("{} (mixer)", world.metrics_url(Service::Mixer)?)),
+        ("", format!("{} (Office A)", world.metrics_url(Service::Relay(0))?)),
+        ("Data, logs", world.folder().display().to_string()),
+        ("Stop", "Ctrl-C".to_owned()),
+        ("Wipe", "just wipe".to_owned()),
+    ];
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "\nTributary is running. Open the first address; five people are talking in turns.\n")?;
+    for (what, value) in lines {
+        writeln!(out, "  {what:<11} {value}")?;
+    }
+    writeln!(out)?;
+    out.flush()?;
+    Ok(())
+}
+
+fn step(text: &str) {
+    eprintln!("  {text}");
+}
