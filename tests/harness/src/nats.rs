@@ -6,6 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::process::without_settings;
+
 /// `$NATS_SERVER`, else the one that `scripts/provision nats` has fetched, else one on the path.
 pub fn locate() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("NATS_SERVER").filter(|path| !path.is_empty()) {
@@ -54,7 +56,7 @@ impl Server {
         if jetstream {
             command.arg("--store-dir").arg(&self.store);
         }
-        let output = command.output().context("run `tributary nats-config`")?;
+        let output = without_settings(&mut command).output().context("run `tributary nats-config`")?;
         if !output.status.success() {
             bail!("tributary nats-config: {}", String::from_utf8_lossy(&output.stderr));
         }

@@ -70,6 +70,17 @@ impl Drop for Guard {
     }
 }
 
+/// Takes out of a command's environment what services would read as their configuration: a world is
+/// configured by its own files alone.
+pub(crate) fn without_settings(command: &mut Command) -> &mut Command {
+    for (key, _) in std::env::vars_os() {
+        if key.to_string_lossy().starts_with("TRIBUTARY_") {
+            command.env_remove(key);
+        }
+    }
+    command
+}
+
 /// A program with arguments that can be started, stopped and started again.
 pub struct Process {
     name: String,
@@ -117,7 +128,7 @@ impl Process {
             bail!("{} is already running", self.name);
         }
         let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
-        let child = Command::new(&self.program)
+        let child = without_settings(&mut Command::new(&self.program))
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::null())

@@ -129,8 +129,7 @@ impl Receiver {
         let scopes = resources.flat_map(|resource| &resource.scope_metrics);
         scopes
             .flat_map(|scope| &scope.metrics)
-            .filter(|metric| metric.name == name)
-            .next_back()
+            .rfind(|metric| metric.name == name)
             .unwrap_or_else(|| panic!("{name} is exported"))
             .clone()
     }

@@ -193,7 +193,7 @@ async fn bad_credentials_are_refused_and_nobody_is_disturbed() {
     let mut stage = Stage::set().await;
     let key = TerminalKey::generate().unwrap();
 
-    let mut connection = stage.connect().await;
+    let connection = stage.connect().await;
     let forged = forged(&stage.meeting_id, &key);
     let ask = join(&connection, &stage.meeting_id, &forged, &key);
     check(connection.request(ask).await, RefusalCode::BadCredential);
@@ -206,7 +206,7 @@ async fn bad_credentials_are_refused_and_nobody_is_disturbed() {
     let ask = join(&connection, &other_meeting, &good, &key);
     check(connection.request(ask).await, RefusalCode::BadCredential);
 
-    let mut connection = stage.connect().await;
+    let connection = stage.connect().await;
     let wrong_meeting = altered(&good, |payload| {
         let text = payload.to_string().replace(&stage.meeting_id, &other_meeting);
         *payload = serde_json::from_str(&text).unwrap();
@@ -215,13 +215,13 @@ async fn bad_credentials_are_refused_and_nobody_is_disturbed() {
     let ask = join(&connection, &other_meeting, &wrong_meeting, &key);
     check(connection.request(ask).await, RefusalCode::BadCredential);
 
-    let mut connection = stage.connect().await;
+    let connection = stage.connect().await;
     let other_key = TerminalKey::generate().unwrap();
     let ask = join(&connection, &stage.meeting_id, &good, &other_key);
     check(connection.request(ask).await, RefusalCode::BadCredential);
 
     // A proof that was made for another connection.
-    let mut connection = stage.connect().await;
+    let connection = stage.connect().await;
     let elsewhere = stage.connect().await;
     let ask = join(&elsewhere, &stage.meeting_id, &good, &key);
     check(connection.request(ask).await, RefusalCode::BadCredential);
@@ -231,7 +231,7 @@ async fn bad_credentials_are_refused_and_nobody_is_disturbed() {
     let ask = join(&connection, &stage.meeting_id, &identity.identity_token, &key);
     check(connection.request(ask).await, RefusalCode::BadCredential);
 
-    let mut connection = stage.connect().await;
+    let connection = stage.connect().await;
     let ask = join(&connection, &stage.meeting_id, &good, &key);
     assert!(matches!(connection.request(ask).await.unwrap(), Said::Joined(_)));
     stage.is_undisturbed().await;
@@ -242,7 +242,7 @@ async fn log_in_with_a_wrong_password_or_an_unknown_name_gives_the_same_refusal(
     let mut stage = Stage::set().await;
     let mut refusals = Vec::new();
     for user_name in ["ada", "nobody-of-that-name"] {
-        let mut connection = stage.connect().await;
+        let connection = stage.connect().await;
         let (user_name, password) = (user_name.to_owned(), "wrong".to_owned());
         let answer = connection.request(Ask::LogIn(LogIn { user_name, password })).await;
         refusals.push(refused(answer));
