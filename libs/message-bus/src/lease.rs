@@ -11,7 +11,7 @@ use std::{
 
 use async_nats::jetstream::{
     self,
-    kv::{CreateErrorKind, Store, UpdateErrorKind},
+    kv::{CreateErrorKind, Operation, Store, UpdateErrorKind},
 };
 use bytes::Bytes;
 
@@ -52,6 +52,9 @@ pub struct Lease {
 pub enum Renewal {
     /// Still ours.
     Held,
+    /// It had run out while JetStream was away, nobody had it, and it is ours again under a higher
+    /// epoch.
+    Retaken,
     /// Somebody else has it, or had it: stop.
     Lost,
 }
@@ -134,9 +137,9 @@ impl Leases {
         }
     }
 
-    /// After an outage of JetStream the entry may have expired without anybody taking it: taking
-    /// it again under the old epoch would be unsafe, so that counts as lost unless the entry is
-    /// still the holder's own (a renewal whose answer was lost).
+    /// The entry is not as it was left: somebody else has it, or a renewal's answer was lost, or it
+    /// ran out during an outage of JetStream. Then it is taken again, under a higher epoch, because
+    /// somebody may have had it in between.
     async fn reacquire(&self, store: &Store, lease: &mut Lease) -> Result<Renewal, LeaseError> {
         let entry =
             store.entry(lease.scope.lease_key()).await.map_err(|error| self.failed(&error))?;
@@ -145,7 +148,16 @@ impl Leases {
                 lease.revision = entry.revision;
                 Ok(Renewal::Held)
             }
-            _ => Ok(Renewal::Lost),
+            Some(entry) if entry.operation == Operation::Put => Ok(Renewal::Lost),
+            _ => match store.create(lease.scope.lease_key(), lease.holder.clone()).await {
+                Ok(revision) => {
+                    lease.epoch = revision.max(lease.epoch + 1);
+                    lease.revision = revision;
+                    Ok(Renewal::Retaken)
+                }
+                Err(error) if error.kind() == CreateErrorKind::AlreadyExists => Ok(Renewal::Lost),
+                Err(error) => Err(self.failed(&error)),
+            },
         }
     }
 

@@ -13,8 +13,8 @@ const TONE_DBFS: f32 = -20.0;
 const VOICED_DBOV: u8 = 50;
 /// The length of "now", when somebody is asked what they hear.
 const NOW: Duration = Duration::from_millis(240);
-/// A tone that is heard for so much of it is there; the meter counts in steps of 20 ms.
-const THERE_MS: u64 = 180;
+/// Questions that are further apart say nothing about now.
+const NOW_MAX: Duration = Duration::from_secs(1);
 
 /// A terminal with a voice of its own that can be switched on and off.
 pub struct Voice {
@@ -88,21 +88,17 @@ impl Voice {
         while looks.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= NOW) {
             looks.pop_front();
         }
-        let answer = match looks.front() {
-            Some((at, before)) if (NOW..2 * NOW).contains(&now.duration_since(*at)) => heard
-                .iter()
-                .zip(before)
-                .map(|(heard, before)| match heard.saturating_sub(*before) {
-                    0 => Some(false),
-                    THERE_MS.. => Some(true),
-                    _ => None,
-                })
-                .collect(),
-            Some((at, _)) if now.duration_since(*at) >= 2 * NOW => {
-                looks.clear();
-                vec![None; heard.len()]
+        let unknown = || vec![None; heard.len()];
+        let answer = match looks.front().map(|(at, before)| (now.duration_since(*at), before)) {
+            Some((age, before)) if (NOW..NOW_MAX).contains(&age) => {
+                let heard = heard.iter().zip(before);
+                heard.map(|(heard, before)| is_there(heard.saturating_sub(*before), age)).collect()
             }
-            _ => vec![None; heard.len()],
+            Some((age, _)) if age >= NOW_MAX => {
+                looks.clear();
+                unknown()
+            }
+            _ => unknown(),
         };
         looks.push_back((now, heard));
         answer
@@ -176,6 +172,15 @@ impl Voice {
         let mut packets = self.terminal.packets();
         packets.retain(|packet| packet.direction == direction && packet.at >= begin);
         packets
+    }
+}
+
+/// Whether a tone is there that was heard for so long of a time; none if it has come or gone within it.
+fn is_there(heard_ms: u64, time: Duration) -> Option<bool> {
+    match u128::from(heard_ms) * 4 {
+        0 => Some(false),
+        four if four >= time.as_millis() * 3 => Some(true),
+        _ => None,
     }
 }
 

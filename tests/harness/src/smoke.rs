@@ -171,9 +171,11 @@ impl Run {
         }
         let what = format!("everybody to hear {speakers:?} and nobody else");
         let settled = wait::until(what, HEARD_DEADLINE, || async {
-            self.voices.iter().enumerate().all(|(listener, voice)| {
-                voice.hears_now().into_iter().enumerate().all(|(tone, heard)| {
-                    heard == Some(speakers.contains(&tone) && tone != listener)
+            // Everybody is asked each time: "now" is the time between two questions.
+            let heard: Vec<_> = self.voices.iter().map(Voice::hears_now).collect();
+            heard.iter().enumerate().all(|(listener, heard)| {
+                heard.iter().enumerate().all(|(tone, heard)| {
+                    *heard == Some(speakers.contains(&tone) && tone != listener)
                 })
             })
         })

@@ -1,5 +1,7 @@
 //! What every source file must look like.
 
+#![expect(clippy::unwrap_used, reason = "a file that can't be read fails the test")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -79,3 +79,23 @@ async fn without_a_server_a_lease_is_neither_renewed_nor_lost() {
     // Expired meanwhile or not: the answer comes back.
     eventually("an answer", || async move { leases.renew(&mut lease.clone()).await.ok() }).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_ran_out_and_that_nobody_took_is_held_on_under_a_higher_epoch() {
+    let server = Server::start();
+    let leases = leases(&server).await;
+    let lease = take(&leases, 6, "first").await;
+    let other = take(&leases, 7, "first").await;
+    // The other lease, taken later, has run out when it can be taken: so has the first.
+    let leases = &leases;
+    eventually(
+        "the lease's end",
+        || async move { leases.acquire(&scope(7), "second").await.unwrap() },
+    )
+    .await;
+    assert!(other.epoch > lease.epoch);
+    let mut again = lease.clone();
+    assert_eq!(leases.renew(&mut again).await.unwrap(), Renewal::Retaken);
+    assert!(again.epoch > lease.epoch);
+    assert_eq!(leases.renew(&mut again).await.unwrap(), Renewal::Held);
+}

@@ -119,6 +119,12 @@ impl Meeting {
         }
     }
 
+    /// The ownership goes on under a higher number; sound goes on without a break.
+    pub fn handle_epoch(&mut self, epoch: u64) {
+        self.config.epoch = epoch;
+        self.replan();
+    }
+
     /// A relay says who is behind it and which plan it has; nobody: it leaves the meeting.
     pub fn handle_needs(
         &mut self,

@@ -45,13 +45,13 @@ pub(crate) struct Ownership {
     attempts: HashMap<MeetingScope, Attempt>,
     acquiring: JoinSet<(MeetingScope, Option<Lease>)>,
     holding: TaskTracker,
-    lost: mpsc::Sender<MeetingScope>,
-    lost_inbox: mpsc::Receiver<MeetingScope>,
+    changes: mpsc::Sender<Progress>,
+    changes_inbox: mpsc::Receiver<Progress>,
 }
 
 impl Ownership {
     pub(crate) fn new(leases: Leases, holder: String, workers: Vec<WorkerHandle>) -> Self {
-        let (lost, lost_inbox) = mpsc::channel(64);
+        let (changes, changes_inbox) = mpsc::channel(64);
         Self {
             leases,
             holder,
@@ -60,8 +60,8 @@ impl Ownership {
             attempts: HashMap::new(),
             acquiring: JoinSet::new(),
             holding: TaskTracker::new(),
-            lost,
-            lost_inbox,
+            changes,
+            changes_inbox,
         }
     }
 
@@ -124,7 +124,7 @@ impl Ownership {
                     _ => Progress::Nothing,
                 }
             }
-            Some(scope) = self.lost_inbox.recv() => Progress::Lost(scope),
+            Some(progress) = self.changes_inbox.recv() => progress,
             else => std::future::pending().await,
         }
     }
@@ -134,6 +134,12 @@ impl Ownership {
         match progress {
             Progress::Nothing => {}
             Progress::Taken(scope, lease) => self.own(scope, lease, now).await,
+            Progress::Retaken(scope, epoch) => {
+                tracing::info!(meeting = %scope.meeting, epoch, "owns the meeting again");
+                if let Some(owned) = self.owned.get(&scope) {
+                    owned.worker.send(Command::Epoch { scope, epoch }).await;
+                }
+            }
             Progress::Lost(scope) => {
                 tracing::warn!(meeting = %scope.meeting, "another mixer has the meeting now");
                 metrics::counter!("tributary_mixer_leases_lost_total").increment(1);
@@ -149,7 +155,7 @@ impl Ownership {
         tracing::info!(meeting = %scope.meeting, epoch, "owns the meeting");
         worker.send(Command::Open { scope: scope.clone(), epoch }).await;
         let release = CancellationToken::new();
-        self.holding.spawn(hold(self.leases.clone(), lease, release.clone(), self.lost.clone()));
+        self.holding.spawn(hold(self.leases.clone(), lease, release.clone(), self.changes.clone()));
         let relays = needs.keys().map(|relay| (relay.clone(), now)).collect();
         for needs in needs.into_values() {
             worker.send(Command::Needs { scope: scope.clone(), needs }).await;
@@ -205,6 +211,8 @@ pub(crate) enum Progress {
     Nothing,
     /// A lease was taken.
     Taken(MeetingScope, Lease),
+    /// A lease that had run out was taken again, under this epoch.
+    Retaken(MeetingScope, u64),
     /// A lease was lost to another mixer.
     Lost(MeetingScope),
 }
@@ -214,7 +222,7 @@ async fn hold(
     leases: Leases,
     mut lease: Lease,
     release: CancellationToken,
-    lost: mpsc::Sender<MeetingScope>,
+    changes: mpsc::Sender<Progress>,
 ) {
     loop {
         tokio::select! {
@@ -223,9 +231,12 @@ async fn hold(
         }
         match leases.renew(&mut lease).await {
             Ok(Renewal::Held) => {}
+            // The other side ends with the process.
+            Ok(Renewal::Retaken) => {
+                let _ = changes.send(Progress::Retaken(lease.scope.clone(), lease.epoch)).await;
+            }
             Ok(Renewal::Lost) => {
-                // The other side ends with the process.
-                let _ = lost.send(lease.scope).await;
+                let _ = changes.send(Progress::Lost(lease.scope)).await;
                 return;
             }
             // The meeting goes on: nobody else can have taken it while JetStream is away, and

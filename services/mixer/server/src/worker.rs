@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Open { scope: MeetingScope, epoch: u64 },
     /// A relay says who is behind it.
     Needs { scope: MeetingScope, needs: RelayNeeds },
+    /// It is owned under this epoch from now on.
+    Epoch { scope: MeetingScope, epoch: u64 },
     /// Carry it no longer.
     Close { scope: MeetingScope },
 }
@@ -186,6 +188,13 @@ impl Worker {
                     .get_mut(&key)
                     .is_some_and(|meeting| meeting.handle_needs(&needs, Instant::now()));
                 self.malformed += u64::from(!read);
+                self.settle(key);
+            }
+            Command::Epoch { scope, epoch } => {
+                let Some(key) = self.by_scope.get(&scope).copied() else { return };
+                if let Some(meeting) = self.meetings.get_mut(&key) {
+                    meeting.handle_epoch(epoch);
+                }
                 self.settle(key);
             }
             Command::Close { scope } => {

@@ -72,12 +72,12 @@ impl Meeting {
 
     /// True if everybody hears exactly `speakers`, without themselves, at this moment.
     pub fn all_hear(&self, speakers: &[usize]) -> bool {
-        self.voices.iter().enumerate().all(|(listener, voice)| {
-            voice
-                .hears_now()
-                .into_iter()
-                .enumerate()
-                .all(|(tone, heard)| heard == Some(speakers.contains(&tone) && tone != listener))
+        // Everybody is asked each time: "now" is the time between two questions.
+        let heard: Vec<_> = self.voices.iter().map(Voice::hears_now).collect();
+        heard.iter().enumerate().all(|(listener, heard)| {
+            heard.iter().enumerate().all(|(tone, heard)| {
+                *heard == Some(speakers.contains(&tone) && tone != listener)
+            })
         })
     }
 

@@ -98,6 +98,16 @@ impl OwnedMeeting {
         true
     }
 
+    /// The ownership goes on under a higher number.
+    pub(super) fn handle_epoch(&mut self, epoch: u64) {
+        self.epoch = epoch;
+        self.common.batch.epoch = epoch;
+        for outlet in self.relays.values_mut() {
+            outlet.batch.epoch = epoch;
+        }
+        self.core.handle_epoch(epoch);
+    }
+
     pub(super) fn handle_frames(&mut self, relay: &RelayId, batch: media::SendBatch, now: Instant) {
         for frame in batch.frames {
             self.core.handle_frame(relay, wire::send_frame(frame), now);

@@ -41,6 +41,8 @@ const MESSAGES_PER_TURN: usize = 64;
 const HOUSEKEEPING: Duration = Duration::from_millis(250);
 /// Frames that entered a relay longer ago are not worth hearing.
 const FRAME_AGE_MAX_US: u64 = 1_000_000;
+/// Of a terminal that does not say how loud it is: heard when there is room, never before others.
+const LEVEL_UNKNOWN: u8 = 49;
 /// Socket buffers: 100 ms of 1,000 terminals.
 const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 
@@ -207,7 +209,7 @@ impl Worker {
                 participant: terminal.participant,
                 sequence: audio.sequence,
                 media_time: audio.media_time,
-                level: audio.level.unwrap_or(0),
+                level: audio.level.unwrap_or(LEVEL_UNKNOWN),
                 ingress_us: now_us,
                 payload: audio.payload,
             };

@@ -16,8 +16,9 @@ use tokio::{
     task::AbortHandle,
     time::MissedTickBehavior,
 };
+use tonic::Code;
 use tributary_contracts::{
-    event::v1::{MeetingEvent, Participant},
+    event::v1::{MeetingEnded, MeetingEvent, Participant, meeting_event::Body as EventBody},
     terminal::v1::{RelayMessage, relay_message::Body},
 };
 use tributary_identifiers::ParticipantId;
@@ -189,11 +190,23 @@ impl Follower {
                         }
                     }
                 }
+                Err(status) if status.code() == Code::NotFound => return self.end(scope, after),
                 Err(status) => {
                     return tracing::debug!(code = ?status.code(), "events not read");
                 }
             }
         }
+    }
+
+    /// The meeting was deleted, log and all, before its end was heard here.
+    fn end(&self, scope: &MeetingScope, after: u64) {
+        self.apply(MeetingEvent {
+            organisation: scope.organisation.to_string(),
+            meeting_id: scope.meeting.to_string(),
+            number: after + 1,
+            at: None,
+            body: Some(EventBody::Ended(MeetingEnded {})),
+        });
     }
 }
 
