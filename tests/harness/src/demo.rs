@@ -39,8 +39,7 @@ pub struct Plan {
 
 /// Runs until Ctrl-C or SIGTERM, then ends everything.
 pub async fn run(plan: Plan) -> Result<()> {
-    fs::create_dir_all(&plan.folder)
-        .with_context(|| format!("make {}", plan.folder.display()))?;
+    fs::create_dir_all(&plan.folder).with_context(|| format!("make {}", plan.folder.display()))?;
     let folder = plan.folder.canonicalize()?;
     let lock = File::create(folder.join("lock"))?;
     if lock.try_lock().is_err() {
@@ -118,7 +117,10 @@ fn show(world: &World, meeting_id: &str) -> Result<()> {
         ("Office A", format!("{}/#/m/{meeting_id}", world.relay_url(0)?)),
         ("Office B", format!("{}/#/m/{meeting_id}", world.relay_url(1)?)),
         ("Log in as", format!("demo, password {PASSWORD} (or come in as a guest)")),
-        ("Admin gRPC", format!("{admin} (meetings), {} (users)", world.grpc_address(Service::Credential)?)),
+        (
+            "Admin gRPC",
+            format!("{admin} (meetings), {} (users)", world.grpc_address(Service::Credential)?),
+        ),
         (
             "  try",
             format!(
@@ -134,7 +136,10 @@ fn show(world: &World, meeting_id: &str) -> Result<()> {
         ("Wipe", "just wipe".to_owned()),
     ];
     let mut out = std::io::stdout().lock();
-    writeln!(out, "\nTributary is running. Open the first address; five people are talking in turns.\n")?;
+    writeln!(
+        out,
+        "\nTributary is running. Open the first address; five people are talking in turns.\n"
+    )?;
     for (what, value) in lines {
         writeln!(out, "  {what:<11} {value}")?;
     }

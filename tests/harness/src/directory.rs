@@ -52,12 +52,7 @@ impl Directory {
     }
 
     /// Creates an account, or finds the one of that name.
-    pub async fn user(
-        &self,
-        user_name: &str,
-        display_name: &str,
-        password: &str,
-    ) -> Result<User> {
+    pub async fn user(&self, user_name: &str, display_name: &str, password: &str) -> Result<User> {
         let mut client = UserServiceClient::new(self.credential.clone());
         let request = self.as_admin(admin::CreateUserRequest {
             organisation: ORGANISATION.to_owned(),
@@ -68,10 +63,8 @@ impl Directory {
         let user_id = match client.create_user(request).await {
             Ok(response) => response.into_inner().user.context("no user in the answer")?.user_id,
             Err(status) if status.code() == Code::AlreadyExists => {
-                let request = self.as_admin(admin::ListUsersRequest {
-                    page_size: 500,
-                    ..Default::default()
-                })?;
+                let request = self
+                    .as_admin(admin::ListUsersRequest { page_size: 500, ..Default::default() })?;
                 let users = client.list_users(request).await?.into_inner().users;
                 let found = users.into_iter().find(|user| user.user_name == user_name);
                 found.context("the account exists but is not listed")?.user_id

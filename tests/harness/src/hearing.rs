@@ -11,10 +11,11 @@ use tributary_terminal::{AudioSource, Direction, Options, PacketRecord, Terminal
 const TONE_DBFS: f32 = -20.0;
 /// Softer than this a packet carries no voice: it is the relays' threshold of speech, in -dBov.
 const VOICED_DBOV: u8 = 50;
-/// The length of "now", when somebody is asked what they hear.
-const NOW: Duration = Duration::from_millis(240);
+/// The length of "now", when somebody is asked what they hear: longer than a relay goes on forwarding
+/// somebody who has fallen silent.
+const NOW: Duration = Duration::from_millis(500);
 /// Questions that are further apart say nothing about now.
-const NOW_MAX: Duration = Duration::from_secs(1);
+const NOW_MAX: Duration = Duration::from_millis(1_500);
 
 /// A terminal with a voice of its own that can be switched on and off.
 pub struct Voice {
@@ -80,7 +81,7 @@ impl Voice {
     }
 
     /// For each tone to listen for: is it heard at this moment? None while that is changing. Ask again
-    /// and again: "now" is the quarter of a second between two questions.
+    /// and again: "now" is the half second between two questions.
     pub fn hears_now(&self) -> Vec<Option<bool>> {
         let (now, heard) = (Instant::now(), self.heard_ms());
         let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -102,6 +103,11 @@ impl Voice {
         };
         looks.push_back((now, heard));
         answer
+    }
+
+    /// Lets "now" begin no earlier than at this moment.
+    pub fn listen_anew(&self) {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Lets [`heard_since_forgotten`](Self::heard_since_forgotten) and the like begin now.

@@ -56,7 +56,8 @@ impl Server {
         if jetstream {
             command.arg("--store-dir").arg(&self.store);
         }
-        let output = without_settings(&mut command).output().context("run `tributary nats-config`")?;
+        let output =
+            without_settings(&mut command).output().context("run `tributary nats-config`")?;
         if !output.status.success() {
             bail!("tributary nats-config: {}", String::from_utf8_lossy(&output.stderr));
         }

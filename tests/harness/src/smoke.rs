@@ -168,6 +168,7 @@ impl Run {
     async fn speak(&self, speakers: &[usize]) {
         for (index, voice) in self.voices.iter().enumerate() {
             voice.speak(speakers.contains(&index));
+            voice.listen_anew();
         }
         let what = format!("everybody to hear {speakers:?} and nobody else");
         let settled = wait::until(what, HEARD_DEADLINE, || async {
@@ -263,7 +264,7 @@ impl Run {
                 "two_speaking": number(encodes[1]),
                 "three_speaking": number(encodes[2]),
             },
-            "common_bytes_ratio_20_to_1": number(ratio),
+            "common_bytes_ratio_20_to_1": (ratio * 10_000.0).round() / 10_000.0,
             "terminal_to_terminal_ms_p50": outside.map(number),
         })
     }

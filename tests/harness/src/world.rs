@@ -177,12 +177,9 @@ impl World {
         let guard = Arc::new(Guard::start(scratch.as_ref().map(TempDir::path))?);
         let plan = Plan::new(options, &folder)?;
         let mut members = vec![plan.nats_member(&guard)?];
-        for service in [
-            Service::Credential,
-            Service::MeetingRegistry,
-            Service::AccessControl,
-            Service::Mixer,
-        ] {
+        for service in
+            [Service::Credential, Service::MeetingRegistry, Service::AccessControl, Service::Mixer]
+        {
             members.push(plan.service(service, None, &guard)?);
         }
         let mut relays = Vec::new();

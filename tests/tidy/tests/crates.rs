@@ -90,7 +90,9 @@ impl Graph {
 fn normal_dependencies(node: &Value) -> Vec<String> {
     list(&node["deps"])
         .iter()
-        .filter(|dependency| list(&dependency["dep_kinds"]).iter().any(|kind| kind["kind"].is_null()))
+        .filter(|dependency| {
+            list(&dependency["dep_kinds"]).iter().any(|kind| kind["kind"].is_null())
+        })
         .map(|dependency| text(&dependency["pkg"]).to_owned())
         .collect()
 }
@@ -123,7 +125,8 @@ fn no_service_knows_another() {
     let services = ["credential", "meeting-registry", "access-control", "mixer", "relay-gateway"];
     let service_of = |name: &str| {
         services.into_iter().find(|service| {
-            name == format!("tributary-{service}-core") || name == format!("tributary-{service}-server")
+            name == format!("tributary-{service}-core")
+                || name == format!("tributary-{service}-server")
         })
     };
     let mut findings = Vec::new();

@@ -139,7 +139,8 @@ fn pure_crates_get_time_and_randomness_from_their_callers() {
 
 #[test]
 fn nothing_is_left_for_later_and_no_test_is_switched_off() {
-    let words: Vec<String> = ["todo", "unimplemented"].iter().map(|word| format!("{word}!(")).collect();
+    let words: Vec<String> =
+        ["todo", "unimplemented"].iter().map(|word| format!("{word}!(")).collect();
     let ignored = format!("#[{}", "ignore");
     let found = sources()
         .iter()

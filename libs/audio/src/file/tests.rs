@@ -1,3 +1,5 @@
+//! Files that are read and written: WAV and Ogg Opus, whole and damaged.
+
 use std::io::Cursor;
 
 use super::*;

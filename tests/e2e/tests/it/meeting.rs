@@ -62,6 +62,9 @@ impl Meeting {
 
     /// Waits until everybody hears exactly `speakers`, without themselves.
     pub async fn hears(&self, speakers: &[usize], deadline: Duration) {
+        for voice in &self.voices {
+            voice.listen_anew();
+        }
         let what = format!("everybody to hear {speakers:?}, nobody else and not themselves");
         let heard = wait::until(what, deadline, || async { self.all_hear(speakers) }).await;
         if let Err(error) = heard {
@@ -75,9 +78,10 @@ impl Meeting {
         // Everybody is asked each time: "now" is the time between two questions.
         let heard: Vec<_> = self.voices.iter().map(Voice::hears_now).collect();
         heard.iter().enumerate().all(|(listener, heard)| {
-            heard.iter().enumerate().all(|(tone, heard)| {
-                *heard == Some(speakers.contains(&tone) && tone != listener)
-            })
+            heard
+                .iter()
+                .enumerate()
+                .all(|(tone, heard)| *heard == Some(speakers.contains(&tone) && tone != listener))
         })
     }
 

@@ -26,7 +26,7 @@ fn beside_the_audio(service: Service) -> bool {
     matches!(service, Service::Credential | Service::MeetingRegistry | Service::AccessControl)
 }
 
-/// Fails if audio stops for half a second or more while a service is away.
+/// Fails if audio stops for as long as a second while a service is away.
 async fn audio_goes_on(meeting: &Meeting, speakers: &[usize], service: Service) {
     let begin = Instant::now();
     let mut last_heard = begin;
@@ -35,7 +35,7 @@ async fn audio_goes_on(meeting: &Meeting, speakers: &[usize], service: Service) 
             last_heard = Instant::now();
         }
         let gap = last_heard.elapsed();
-        assert!(gap < Duration::from_millis(700), "without {service:?} audio has stopped");
+        assert!(gap < Duration::from_millis(1000), "without {service:?} audio has stopped");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -103,12 +103,7 @@ async fn credential(connection: &mut Connection, meeting_id: &str, key: &Termina
     }
 }
 
-fn join(
-    connection: &Connection,
-    meeting_id: &str,
-    credential: &str,
-    key: &TerminalKey,
-) -> Ask {
+fn join(connection: &Connection, meeting_id: &str, credential: &str, key: &TerminalKey) -> Ask {
     Ask::Join(Join {
         meeting_id: meeting_id.to_owned(),
         join_credential: credential.to_owned(),
@@ -326,7 +321,9 @@ async fn what_the_relay_does_not_know_is_refused_and_the_session_lives() {
     let mut connection = stage.connect().await;
 
     check(
-        connection.request(operate(Some(operation::Body::SetMuted(SetMuted { muted: true })))).await,
+        connection
+            .request(operate(Some(operation::Body::SetMuted(SetMuted { muted: true }))))
+            .await,
         RefusalCode::OutOfOrder,
     );
     enter(&mut connection, &stage.meeting_id).await;

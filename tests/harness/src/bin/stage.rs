@@ -59,12 +59,7 @@ async fn main() -> Result<()> {
     world.end().await
 }
 
-async fn obey(
-    world: &mut World,
-    directory: &Directory,
-    user: &User,
-    line: &str,
-) -> Result<Value> {
+async fn obey(world: &mut World, directory: &Directory, user: &User, line: &str) -> Result<Value> {
     let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
     if command == "meeting" {
         return Ok(json!({"meeting_id": directory.meeting(user, rest, true).await?}));
