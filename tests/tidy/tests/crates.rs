@@ -1,5 +1,12 @@
 //! What every crate must look like, as `cargo metadata` tells it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,5 +1,12 @@
 //! What every source file must look like.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 #![expect(clippy::unwrap_used, reason = "a file that can't be read fails the test")]
 
 use std::fs;

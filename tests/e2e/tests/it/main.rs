@@ -1,5 +1,13 @@
 //! What must hold, shown on all services as processes of their own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod databases;
 mod media;
 mod meeting;
