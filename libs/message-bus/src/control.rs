@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use async_nats::{Client, HeaderMap, Subscriber, jetstream};
+use async_nats::{Client, HeaderMap, Message, Subscriber, jetstream};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tributary_service_runtime::{Dependency, NatsConfig, propagation};
@@ -133,7 +133,24 @@ pub struct EventSubscription(Subscriber);
 
 impl EventSubscription {
     /// The next event; `None` when the connection is closed for good.
-    pub async fn next(&mut self) -> Option<Bytes> {
-        self.0.next().await.map(|message| message.payload)
+    pub async fn next(&mut self) -> Option<EventMessage> {
+        let Message { payload, headers, .. } = self.0.next().await?;
+        Some(EventMessage { payload, headers })
+    }
+}
+
+/// An event as it was published.
+pub struct EventMessage {
+    /// The encoded `MeetingEvent`.
+    pub payload: Bytes,
+    headers: Option<HeaderMap>,
+}
+
+impl EventMessage {
+    /// Makes `span`, which must not have been entered yet, a child of the publisher's.
+    pub fn adopt_trace(&self, span: &tracing::Span) {
+        propagation::adopt_with(span, |name| {
+            self.headers.as_ref()?.get(name).map(async_nats::HeaderValue::as_str)
+        });
     }
 }

@@ -14,6 +14,6 @@ pub mod subjects;
 
 pub use async_nats::Subject;
 pub use connection::ConnectError;
-pub use control::{ControlBus, EventSubscription, PublishError};
+pub use control::{ControlBus, EventMessage, EventSubscription, PublishError};
 pub use lease::{Lease, LeaseError, Leases, RENEWAL_INTERVAL, Renewal};
 pub use media::{Delivery, MediaBus, MediaInbox, MediaSubscription};

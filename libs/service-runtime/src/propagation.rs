@@ -17,6 +17,8 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 /// The headers of a context, <https://www.w3.org/TR/trace-context/>.
 const HEADERS: [&str; 2] = ["traceparent", "tracestate"];
 
+const TRACE_PARENT: &str = "traceparent";
+
 /// Writes the context of `span` into HTTP or gRPC headers.
 pub fn inject(span: &Span, headers: &mut HeaderMap) {
     inject_with(span, |name, value| {
@@ -37,6 +39,23 @@ pub fn inject_with(span: &Span, set: impl FnMut(&str, &str)) {
     }
     let context = span.context();
     TraceContextPropagator::new().inject_context(&context, &mut Setter(set));
+}
+
+/// The context of `span` as a W3C `traceparent`, to be kept with what is told later; none without
+/// an exporter.
+pub fn trace_parent(span: &Span) -> Option<String> {
+    let mut found = None;
+    inject_with(span, |name, value| {
+        if name == TRACE_PARENT {
+            found = Some(value.to_owned());
+        }
+    });
+    found
+}
+
+/// Makes `span`, which must not have been entered yet, a child of a context that was kept.
+pub fn adopt_trace_parent(span: &Span, trace_parent: Option<&str>) {
+    adopt_with(span, |name| trace_parent.filter(|_| name == TRACE_PARENT));
 }
 
 /// Makes `span`, which must not have been entered yet, a child of the context in HTTP or gRPC

@@ -1,6 +1,14 @@
 //! Events are stored once, whatever their publisher repeats.
 
 use bytes::Bytes;
+use opentelemetry::{
+    TraceId,
+    trace::{TraceContextExt as _, TracerProvider as _},
+};
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::{Instrument as _, Span};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use tracing_subscriber::layer::SubscriberExt as _;
 use tributary_identifiers::MeetingId;
 use tributary_message_bus::{ControlBus, permissions::User, subjects::MeetingScope};
 
@@ -30,7 +38,7 @@ async fn a_relay_hears_an_event_that_the_registry_publishes() {
         }
     };
     tokio::select! {
-        event = heard => assert_eq!(event.as_deref(), Some(b"event".as_slice())),
+        event = heard => assert_eq!(event.unwrap().payload.as_ref(), b"event"),
         () = publish => {}
     }
 }
@@ -52,4 +60,38 @@ async fn publishing_needs_an_answer_from_the_server() {
         bus.publish_event(at, 2, Bytes::from_static(b"two")).await.ok()
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_crosses_the_bus_with_an_event() {
+    let provider = SdkTracerProvider::builder().build();
+    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+    let _traced = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+    let server = Server::start();
+    let relay = User::Relay("office-a".parse().unwrap());
+    let registry =
+        ControlBus::connect(&server.config(&User::MeetingRegistry), "test", &dependency()).await;
+    let relay = ControlBus::connect(&server.config(&relay), "test", &dependency()).await;
+    let (registry, relay) = (registry.unwrap(), relay.unwrap());
+    let scope =
+        MeetingScope { organisation: Default::default(), meeting: MeetingId::try_from(9).unwrap() };
+    let bus = &registry;
+    eventually("the stream", || async move { bus.ensure_event_stream().await.ok() }).await;
+    let mut events = relay.subscribe_events(&scope).await.unwrap();
+    let publisher = tracing::info_span!("publisher");
+    let trace_of = |span: &Span| span.context().span().span_context().trace_id();
+    let publish = async {
+        for number in 1.. {
+            bus.publish_event(&scope, number, Bytes::new()).await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let message = tokio::select! {
+        message = events.next() => message.unwrap(),
+        () = publish.instrument(publisher.clone()) => unreachable!("it publishes for ever"),
+    };
+    let hearer = tracing::info_span!("hearer");
+    message.adopt_trace(&hearer);
+    assert_ne!(trace_of(&publisher), TraceId::INVALID);
+    assert_eq!(trace_of(&hearer), trace_of(&publisher));
 }

@@ -14,8 +14,9 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream};
+use tracing::Instrument as _;
 use tributary_message_bus::subjects::MeetingScope;
-use tributary_service_runtime::CancellationToken;
+use tributary_service_runtime::{CancellationToken, propagation};
 
 use crate::{
     bus::EventSink,
@@ -139,8 +140,10 @@ impl Publisher {
             if failed.load(Ordering::Relaxed) {
                 break;
             }
-            if let Err(error) = self.sink.publish(&event.meeting, event.number, event.payload).await
-            {
+            let span = tracing::info_span!("publish event", otel.kind = "producer");
+            propagation::adopt_trace_parent(&span, event.trace_parent.as_deref());
+            let publish = self.sink.publish(&event.meeting, event.number, event.payload);
+            if let Err(error) = publish.instrument(span).await {
                 if !failed.swap(true, Ordering::Relaxed) {
                     tracing::warn!(%error, "events can't be published at the moment");
                 }

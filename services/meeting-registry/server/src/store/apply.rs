@@ -6,11 +6,13 @@ use sea_orm::{
     ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
     sea_query::{Expr, OnConflict},
 };
+use tracing::Span;
 use tributary_identifiers::{OperationId, ParticipantId, RelaySessionId};
 use tributary_meeting_registry_core::{
     Command, Event, Happening, Meeting, Needs, Present, State, UnixMillis,
 };
 use tributary_message_bus::subjects::MeetingScope;
+use tributary_service_runtime::propagation;
 
 use super::{
     ROWS_PER_STATEMENT, Store, StoreError, event, find_meeting, from_millis, key, meeting, member,
@@ -208,6 +210,7 @@ async fn write_log(
     events: &[Event],
 ) -> Result<(), StoreError> {
     let (organisation, meeting_id) = key(scope);
+    let trace_parent = propagation::trace_parent(&Span::current());
     for some in events.chunks(ROWS_PER_STATEMENT) {
         let (mut log, mut untold) = (Vec::new(), Vec::new());
         for event in some {
@@ -226,6 +229,7 @@ async fn write_log(
                 number: Set(number),
                 at: Set(from_millis(event.at)?),
                 payload: Set(payload),
+                trace_parent: Set(trace_parent.clone()),
                 ..Default::default()
             });
         }

@@ -152,6 +152,7 @@ fn outbox_table() -> TableCreateStatement {
         .col(number("number"))
         .col(number("at"))
         .col(bytes("payload"))
+        .col(ColumnDef::new("trace_parent").string_len(64))
         .to_owned()
 }
 

@@ -16,6 +16,8 @@ pub struct Model {
     pub number: i64,
     pub at: i64,
     pub payload: Vec<u8>,
+    /// The trace in which it was applied, as W3C `traceparent`.
+    pub trace_parent: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

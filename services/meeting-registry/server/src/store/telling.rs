@@ -26,6 +26,8 @@ pub struct Untold {
     pub at: UnixMillis,
     /// The encoded event.
     pub payload: Bytes,
+    /// The trace in which it was applied, as W3C `traceparent`.
+    pub trace_parent: Option<String>,
 }
 
 impl Store {
@@ -80,6 +82,7 @@ impl TryFrom<outbox::Model> for Untold {
             number: u64::try_from(row.number).map_err(|_| malformed())?,
             at: to_millis(row.at, outbox::TABLE)?,
             payload: row.payload.into(),
+            trace_parent: row.trace_parent,
         })
     }
 }

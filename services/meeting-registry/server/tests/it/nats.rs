@@ -86,7 +86,7 @@ async fn people_join_before_nats_is_there_and_relays_hear_of_it_when_it_is() {
         heard = tokio::time::timeout(DEADLINE, events.next()) => heard.unwrap().unwrap(),
         () = joining => unreachable!(),
     };
-    let event = MeetingEvent::decode(heard).unwrap();
+    let event = MeetingEvent::decode(heard.payload).unwrap();
     let Some(Body::Joined(joined)) = event.body else { panic!("{event:?}") };
     let participant = joined.participant.unwrap();
     assert_eq!(u64::from(participant.participant_id), event.number);

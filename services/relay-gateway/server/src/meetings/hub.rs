@@ -22,7 +22,7 @@ use tributary_contracts::{
     terminal::v1::{RelayMessage, relay_message::Body},
 };
 use tributary_identifiers::ParticipantId;
-use tributary_message_bus::{ControlBus, EventSubscription, subjects::MeetingScope};
+use tributary_message_bus::{ControlBus, EventMessage, EventSubscription, subjects::MeetingScope};
 
 use super::roster::{Applied, Roster};
 use crate::upstream::Upstream;
@@ -145,10 +145,7 @@ impl Follower {
         catch_up.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let behind = tokio::select! {
-                event = next(&mut events) => match event {
-                    Some(event) => self.apply(event) == Applied::Gap,
-                    None => false,
-                },
+                message = next(&mut events) => self.hear(&message) == Applied::Gap,
                 _ = catch_up.tick() => true,
             };
             if behind {
@@ -172,6 +169,14 @@ impl Follower {
                 }
             }
         }
+    }
+
+    fn hear(&self, message: &EventMessage) -> Applied {
+        // What can't be read leaves a gap, which the registry fills.
+        let Ok(event) = MeetingEvent::decode(message.payload.clone()) else { return Applied::Gap };
+        let span = tracing::info_span!("process event", otel.kind = "consumer");
+        message.adopt_trace(&span);
+        span.in_scope(|| self.apply(event))
     }
 
     fn apply(&self, event: MeetingEvent) -> Applied {
@@ -210,10 +215,10 @@ impl Follower {
     }
 }
 
-/// The next event that can be read; `None` when there are no more (then the registry is asked).
-async fn next(events: &mut EventSubscription) -> Option<MeetingEvent> {
+/// The next event; never, when there are no more: then only the registry is asked.
+async fn next(events: &mut EventSubscription) -> EventMessage {
     match events.next().await {
-        Some(payload) => MeetingEvent::decode(payload).ok(),
+        Some(message) => message,
         None => std::future::pending().await,
     }
 }

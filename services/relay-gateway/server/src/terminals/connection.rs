@@ -236,11 +236,7 @@ impl Connection {
                 Err(closed(close_code::NORMAL, Participation::Gone))
             }
             Fate::Elsewhere => Err(closed(close_code::NORMAL, Participation::Gone)),
-            Fate::TakenOut => {
-                let text = "the relay was out of reach for too long: join again";
-                self.refuse(0, Refused::new(RefusalCode::TryAgain, text)).await?;
-                Err(closed(close_code::AGAIN, Participation::Gone))
-            }
+            Fate::TakenOut => self.taken_out().await,
         }
     }
 
@@ -248,9 +244,19 @@ impl Connection {
         let Some(following) = &mut self.session.following else { return Ok(()) };
         let Some(snapshot) = following.attachment.hub.snapshot() else { return Ok(()) };
         following.cursor = snapshot.event_number;
+        let own = following.attachment.participant;
+        let is_in = snapshot.participants.iter().any(|other| other.participant_id == own.0);
         let roster =
             Roster { participants: snapshot.participants, event_number: snapshot.event_number };
-        self.send(0, Body::Roster(roster)).await
+        self.send(0, Body::Roster(roster)).await?;
+        // Its own leaving may be among the events it was too slow for.
+        if is_in { Ok(()) } else { self.taken_out().await }
+    }
+
+    async fn taken_out(&mut self) -> Result<(), End> {
+        let text = "the relay was out of reach for too long: join again";
+        self.refuse(0, Refused::new(RefusalCode::TryAgain, text)).await?;
+        Err(closed(close_code::AGAIN, Participation::Gone))
     }
 
     pub(super) async fn send_speakers(&mut self) -> Result<(), End> {

@@ -13,6 +13,8 @@ use super::{Shared, connection::Connection};
 
 /// Largest message either way.
 pub(super) const MESSAGE_BYTES_MAX: usize = 64 << 10;
+/// Connections at a time; a relay's media thread carries fewer terminals than this.
+const CONNECTIONS_MAX: usize = 20_000;
 /// What waits to be written before the connection counts as stuck.
 const WRITE_BUFFER_BYTES_MAX: usize = 1 << 20;
 
@@ -34,6 +36,10 @@ pub(crate) async fn upgrade(
     if !origin_is_allowed(&headers, &state.allowed_origins) {
         let text = "this page's origin may not use the relay: add it to relay.allowed_origins\n";
         return (StatusCode::FORBIDDEN, text).into_response();
+    }
+    if state.connections.len() >= CONNECTIONS_MAX {
+        let text = "this relay is full: try another one, or again later\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     }
     upgrade
         .max_message_size(MESSAGE_BYTES_MAX)
