@@ -19,7 +19,7 @@ demo-check: _programs
     @scripts/provision chromium browser >/dev/null
     @NATS_SERVER="$(scripts/provision nats | tail -n 1)" node tests/browser/demo-check.mjs {{ programs }}/demo
 
-# Prove in half a minute that people behind two relays hear each other; one JSON object at the end
+# Prove in a minute that people behind two relays hear each other; one JSON object at the end
 smoke *options: _programs
     @NATS_SERVER="$(scripts/provision nats | tail -n 1)" {{ programs }}/smoke {{ options }}
 

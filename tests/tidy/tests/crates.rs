@@ -20,11 +20,12 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Crates that decide and don't talk, beside those whose names end in `-core`.
-const PURE: [&str; 5] = [
+const PURE: [&str; 6] = [
     "tributary-audio",
     "tributary-identifiers",
     "tributary-join-credential",
     "tributary-rtc-session",
+    "tributary-shown-text",
     "tributary-speaker-selection",
 ];
 /// What talks: a pure crate has none of these below it.

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use tributary_identifiers::{InvalidTextId, OrganisationId, UserId};
 
-use crate::text::{DisplayName, UserName};
+use tributary_shown_text::DisplayName;
+
+use crate::text::UserName;
 
 /// Somebody who can log in with a password.
 #[derive(Clone, Debug, PartialEq, Eq)]

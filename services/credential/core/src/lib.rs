@@ -10,9 +10,8 @@ mod tokens;
 
 pub use account::{Account, account_id, guest_id};
 pub use page::{InvalidPage, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, PageRequest, page_token};
-pub use text::{
-    DisplayName, InvalidDisplayName, InvalidPassword, InvalidUserName, UserName, check_new_password,
-};
+pub use text::{InvalidPassword, InvalidUserName, UserName, check_new_password};
 pub use tokens::{
     IDENTITY_LIFE_SECONDS, JOIN_LIFE_SECONDS, identity_of_account, identity_of_guest, join_claims,
 };
+pub use tributary_shown_text::{DisplayName, InvalidText};

@@ -1,4 +1,4 @@
-//! Texts that people type: log-in names, names shown to others, passwords.
+//! Texts that people type to log in: names and passwords.
 
 use std::{fmt, str::FromStr};
 
@@ -10,22 +10,12 @@ const PASSWORD_BYTES_MAX: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserName(String);
 
-/// A name shown to others: 1 to 64 characters, none of which is a control character or changes
-/// the direction of the text around it. Space at the ends is cut off.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct DisplayName(String);
-
 /// The text can't be a log-in name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a user name must be 1 to {NAME_LENGTH_MAX} of the characters a-z, 0-9, '.', '_', '@', '-'"
 )]
 pub struct InvalidUserName;
-
-/// The text can't be a name shown to others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a display name must be 1 to {NAME_LENGTH_MAX} characters, without control characters")]
-pub struct InvalidDisplayName;
 
 /// The text can't be a new password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,43 +62,6 @@ impl fmt::Display for UserName {
     }
 }
 
-impl DisplayName {
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for DisplayName {
-    type Err = InvalidDisplayName;
-
-    fn from_str(text: &str) -> Result<Self, InvalidDisplayName> {
-        let text = text.trim();
-        let length = text.chars().take(NAME_LENGTH_MAX + 1).count();
-        if length == 0 || length > NAME_LENGTH_MAX || !text.chars().all(is_harmless) {
-            return Err(InvalidDisplayName);
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Display for DisplayName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// False for what would end a line, hide, or turn round the text of others (Unicode UAX #9).
-fn is_harmless(character: char) -> bool {
-    let hidden = matches!(
-        character,
-        '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-    );
-    !character.is_control() && !hidden
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -126,27 +79,6 @@ mod tests {
     }
 
     #[test]
-    fn display_names_are_counted_in_characters_and_cut_at_the_ends() {
-        let check = |name: &str, expected: &str| {
-            assert_eq!(name.parse::<DisplayName>().unwrap().as_str(), expected);
-        };
-        check("  Zoë 王  ", "Zoë 王");
-        check("<script>alert(1)</script>", "<script>alert(1)</script>");
-        check(&"王".repeat(64), &"王".repeat(64));
-        check("👩‍💻 Ada", "👩‍💻 Ada");
-    }
-
-    #[test]
-    fn display_names_that_would_disturb_others_are_refused() {
-        let long = "王".repeat(65);
-        for name in
-            ["", "  ", "a\nb", "a\0", "a\u{202e}b", "a\u{2066}b", "\u{feff}", "a\u{85}b", &long]
-        {
-            assert_eq!(name.parse::<DisplayName>(), Err(InvalidDisplayName), "{name:?}");
-        }
-    }
-
-    #[test]
     fn new_passwords_have_eight_to_1024_bytes() {
         for (length, accepted) in [(0, false), (7, false), (8, true), (1024, true), (1025, false)] {
             assert_eq!(check_new_password(&"x".repeat(length)).is_ok(), accepted, "{length}");
@@ -156,9 +88,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_a_name_or_refused_without_panic(text: String) {
-            let _ = text.parse::<UserName>();
-            if let Ok(name) = text.parse::<DisplayName>() {
-                prop_assert_eq!(name.as_str(), text.trim());
+            if let Ok(name) = text.parse::<UserName>() {
+                prop_assert_eq!(name.as_str(), text);
             }
         }
     }

@@ -2,8 +2,9 @@
 
 use tributary_identifiers::{KeyThumbprint, MeetingId, OrganisationId, UserId};
 use tributary_join_credential::{IdentityClaims, JoinClaims};
+use tributary_shown_text::DisplayName;
 
-use crate::{account::Account, text::DisplayName};
+use crate::account::Account;
 
 /// How long somebody stays logged in: a working day.
 pub const IDENTITY_LIFE_SECONDS: u64 = 12 * 60 * 60;

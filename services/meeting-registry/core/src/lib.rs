@@ -13,7 +13,6 @@ mod page;
 mod participant;
 mod roster;
 mod state;
-mod text;
 
 /// Milliseconds since 1970-01-01 UTC.
 pub type UnixMillis = u64;
@@ -25,4 +24,6 @@ pub use page::{Cursor, InvalidPage, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, PageReques
 pub use participant::{Participant, Present};
 pub use roster::{Group, OutOfOrder, Roster};
 pub use state::{Command, Counters, Join, Leave, Needs, PARTICIPANTS_MAX, Refusal, State};
-pub use text::{DisplayName, InvalidText, NAME_LENGTH_MAX, RelayName, SUBJECT_LENGTH_MAX, Subject};
+pub use tributary_shown_text::{
+    DisplayName, InvalidText, NAME_LENGTH_MAX, RelayName, SUBJECT_LENGTH_MAX, Subject,
+};
