@@ -11,17 +11,17 @@ default:
     @just --list --unsorted
 
 # Start a meeting that already talks, behind two relays; open the printed URL, Ctrl-C ends it
-demo *options: _programs
-    @NATS_SERVER="$(scripts/provision nats | tail -n 1)" {{ programs }}/demo {{ options }}
+demo *options: _nats _programs
+    @nats="$(scripts/provision nats | tail -n 1)" && NATS_SERVER="$nats" {{ programs }}/demo {{ options }}
 
 # Start the demo, let Chromium open its URL and listen, and end: exit code 0 if it saw and heard
 demo-check: _programs
     @scripts/provision chromium browser >/dev/null
-    @NATS_SERVER="$(scripts/provision nats | tail -n 1)" node tests/browser/demo-check.mjs {{ programs }}/demo
+    @nats="$(scripts/provision nats | tail -n 1)" && NATS_SERVER="$nats" node tests/browser/demo-check.mjs {{ programs }}/demo
 
 # Prove in a minute that people behind two relays hear each other; one JSON object at the end
-smoke *options: _programs
-    @NATS_SERVER="$(scripts/provision nats | tail -n 1)" {{ programs }}/smoke {{ options }}
+smoke *options: _nats _programs
+    @nats="$(scripts/provision nats | tail -n 1)" && NATS_SERVER="$nats" {{ programs }}/smoke {{ options }}
 
 # Everything: set-up, checks, all tests; this is what CI runs
 test:
@@ -29,7 +29,7 @@ test:
 
 # The Rust tests alone; arguments go to cargo, such as `-p tributary-mixer-core`
 cargo-test *arguments: _tools _web
-    @NATS_SERVER="$(scripts/provision nats | tail -n 1)" scripts/with-postgres cargo test {{ if arguments == "" { "--workspace" } else { arguments } }}
+    @nats="$(scripts/provision nats | tail -n 1)" && NATS_SERVER="$nats" scripts/with-postgres cargo test {{ if arguments == "" { "--workspace" } else { arguments } }}
 
 # The browser tests alone; arguments go to `node --test`, such as `--test-name-pattern=tone`
 browser-test *arguments: _programs
@@ -64,6 +64,11 @@ wipe:
 [private]
 _tools:
     @scripts/provision toolchain web
+
+# The nats-server, looked for or fetched before anything long begins
+[private]
+_nats: _tools
+    @scripts/provision nats >/dev/null
 
 # The web client is part of the relay gateway; it is built again when a source is newer
 [private]

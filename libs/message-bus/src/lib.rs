@@ -16,4 +16,4 @@ pub use async_nats::Subject;
 pub use connection::ConnectError;
 pub use control::{ControlBus, EventMessage, EventSubscription, PublishError};
 pub use lease::{Lease, LeaseError, Leases, RENEWAL_INTERVAL, Renewal};
-pub use media::{Delivery, MediaBus, MediaInbox, MediaSubscription};
+pub use media::{Delivery, MediaBus, MediaInbox, MediaSubscription, SequenceGaps};

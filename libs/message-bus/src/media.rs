@@ -1,4 +1,4 @@
-//! The media connection: core NATS only, small queues, the oldest dropped first.
+//! The media connection: core NATS only, and small queues.
 //!
 //! A publisher never waits: what can't be handed over at once is dropped and counted. A receiver
 //! has one [`MediaInbox`] for all its subscriptions; when it does not keep up, the oldest messages
@@ -77,6 +77,25 @@ impl MediaBus {
     }
 }
 
+/// Counts what a publisher's sequence numbers say was lost on the way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SequenceGaps {
+    last: Option<(u64, u64)>,
+}
+
+impl SequenceGaps {
+    /// A message has come: how many before it are missing. Numbers start anew with each `run` of
+    /// the publisher, such as an epoch.
+    pub fn missing_before(&mut self, run: u64, sequence: u64) -> u64 {
+        let missing = match self.last {
+            Some((last_run, last)) if last_run == run => sequence.saturating_sub(last + 1),
+            _ => 0,
+        };
+        self.last = Some((run, sequence));
+        missing
+    }
+}
+
 /// A subscription; dropping it ends it.
 #[derive(Debug)]
 pub struct MediaSubscription {
@@ -143,5 +162,20 @@ impl<T> MediaInbox<T> {
     #[must_use]
     pub fn pop(&self) -> Option<Delivery<T>> {
         self.shared.ring.pop()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_are_counted_within_a_run_and_forgiven_between_runs() {
+        let mut gaps = SequenceGaps::default();
+        let missing: Vec<u64> = [(1, 5), (1, 6), (1, 9), (2, 40), (2, 41), (2, 1)]
+            .into_iter()
+            .map(|(run, sequence)| gaps.missing_before(run, sequence))
+            .collect();
+        assert_eq!(missing, [0, 0, 2, 0, 0, 0]);
     }
 }

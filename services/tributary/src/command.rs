@@ -34,7 +34,7 @@ pub enum Command {
     RelayGateway(ConfigArgs),
     /// Print a nats-server configuration with a user and permissions for each service
     NatsConfig(nats_config::Args),
-    /// Join a meeting without a browser
+    /// Join or create a meeting without a browser
     Terminal(tributary_terminal::cli::Args),
 }
 

@@ -113,17 +113,6 @@ impl Directory {
         Ok(response.into_inner().participants)
     }
 
-    /// The meeting with its groups, as an administrator sees it.
-    pub async fn meeting_for_admin(&self, meeting_id: &str) -> Result<admin::Meeting> {
-        let request = self.as_admin(admin::GetMeetingRequest {
-            organisation: ORGANISATION.to_owned(),
-            meeting_id: meeting_id.to_owned(),
-        })?;
-        let mut client = MeetingServiceClient::new(self.meeting_registry.clone());
-        let response = client.get_meeting(request).await.context("read the meeting")?;
-        response.into_inner().meeting.context("no meeting in the answer")
-    }
-
     /// Ends a meeting.
     pub async fn end_meeting(&self, meeting_id: &str) -> Result<()> {
         let request = self.as_service(registry::EndMeetingRequest {

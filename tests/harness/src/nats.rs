@@ -8,23 +8,16 @@ use anyhow::{Context, Result, bail};
 
 use crate::process::without_settings;
 
-/// `$NATS_SERVER`, else the one that `scripts/provision nats` has fetched, else one on the path.
+/// `$NATS_SERVER`, which the recipes set, else the one that `scripts/provision nats` has fetched.
+/// Both are new enough: the script has looked at their versions.
 pub fn locate() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("NATS_SERVER").filter(|path| !path.is_empty()) {
         return Ok(path.into());
     }
     let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/nats-server");
-    if let Ok(program) = fetched.canonicalize() {
-        return Ok(program);
-    }
-    let on_path = std::env::var_os("PATH")
-        .into_iter()
-        .flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>())
-        .map(|folder| folder.join("nats-server"))
-        .find(|program| program.exists());
-    match on_path {
-        Some(program) => Ok(program),
-        None => bail!("no nats-server: run `scripts/provision nats`, or set NATS_SERVER"),
+    match fetched.canonicalize() {
+        Ok(program) => Ok(program),
+        Err(_) => bail!("no nats-server: run `scripts/provision nats`, or set NATS_SERVER"),
     }
 }
 

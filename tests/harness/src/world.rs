@@ -311,11 +311,6 @@ impl World {
         std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))
     }
 
-    /// Process id of a running service.
-    pub fn process_id(&self, service: Service) -> Result<Option<u32>> {
-        Ok(self.member(service)?.process.id())
-    }
-
     /// The folder with configuration, data and logs.
     pub fn folder(&self) -> &Path {
         &self.folder

@@ -18,16 +18,8 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+use tributary_tidy::PURE_LIBS;
 
-/// Crates that decide and don't talk, beside those whose names end in `-core`.
-const PURE: [&str; 6] = [
-    "tributary-audio",
-    "tributary-identifiers",
-    "tributary-join-credential",
-    "tributary-rtc-session",
-    "tributary-shown-text",
-    "tributary-speaker-selection",
-];
 /// What talks: a pure crate has none of these below it.
 const TALKERS: [&str; 8] =
     ["tokio", "tonic", "async-nats", "sea-orm", "sqlx", "sqlx-core", "axum", "tributary-contracts"];
@@ -112,7 +104,9 @@ fn crates_that_decide_do_not_talk() {
     let mut findings = Vec::new();
     for id in &graph.members {
         let name = graph.names[id].as_str();
-        if !name.ends_with("-core") && !PURE.contains(&name) {
+        if !name.ends_with("-core")
+            && !PURE_LIBS.iter().any(|pure| name == format!("tributary-{pure}"))
+        {
             continue;
         }
         pure += 1;

@@ -12,6 +12,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use tributary_tidy::PURE_LIBS;
+
 /// Lines of a source file beyond which it is to be split.
 const FILE_LINES_MAX: usize = 800;
 /// Lines of a `main.rs`.
@@ -124,14 +126,6 @@ fn subjects_are_built_in_the_message_bus_only() {
 
 #[test]
 fn pure_crates_get_time_and_randomness_from_their_callers() {
-    const PURE: [&str; 6] = [
-        "libs/shown-text/",
-        "libs/speaker-selection/",
-        "libs/audio/",
-        "libs/rtc-session/",
-        "libs/identifiers/",
-        "/core/src/",
-    ];
     let words: Vec<String> = ["Instant::", "SystemTime::"]
         .iter()
         .map(|clock| format!("{clock}now"))
@@ -139,10 +133,26 @@ fn pure_crates_get_time_and_randomness_from_their_callers() {
         .collect();
     let found = sources()
         .iter()
-        .filter(|source| !source.is_test() && PURE.iter().any(|pure| source.path.contains(pure)))
+        .filter(|source| !source.is_test() && is_pure(&source.path))
         .flat_map(|source| lines_with(source, &words))
         .collect();
     check("a pure crate takes time and randomness as arguments", found);
+}
+
+fn is_pure(path: &str) -> bool {
+    path.contains("/core/src/")
+        || PURE_LIBS.iter().any(|pure| path.starts_with(&format!("libs/{pure}/src/")))
+}
+
+#[test]
+fn only_the_crate_around_webrtc_knows_str0m() {
+    let word = ["str0m", "::"].concat();
+    let found = sources()
+        .iter()
+        .filter(|source| !source.path.starts_with("libs/rtc-session/"))
+        .flat_map(|source| lines_with(source, std::slice::from_ref(&word)))
+        .collect();
+    check("str0m is used in libs/rtc-session and nowhere else", found);
 }
 
 #[test]

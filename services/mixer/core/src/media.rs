@@ -47,7 +47,7 @@ pub struct TrackFrame {
     pub media_time: u32,
     /// Who can be heard in it. One: the packet is untouched.
     pub sources: Sources,
-    /// When the newest of its sources entered a relay, Unix time in microseconds.
+    /// When the oldest of its sources entered a relay, Unix time in microseconds.
     pub ingress_us: u64,
     /// Audio level in -dBov, 0 to 127 (RFC 6464).
     pub level: u8,

@@ -152,12 +152,13 @@ impl Lane {
     pub fn mix(&mut self, voices: &[Voice], bitrate: i32, now: Instant, egress: &mut Egress<'_>) {
         self.mixed_at = now;
         let mut sum = [0.0; FRAME_SAMPLES];
-        let mut ingress_us = 0;
+        // The oldest decides: the delay of a mix is that of the voice that waited longest.
+        let mut ingress_us = u64::MAX;
         for voice in voices.iter().filter(|voice| self.sources.contains(&voice.who)) {
             let fresh = |block: &&Block| !self.has_passed(voice.who, block.end, now);
             if let Some(block) = voice.block().filter(fresh) {
                 add(&mut sum, &block.pcm);
-                ingress_us = ingress_us.max(block.ingress_us);
+                ingress_us = ingress_us.min(block.ingress_us);
             }
         }
         let sources = self.sources;

@@ -26,6 +26,7 @@ macro_rules! core_counters {
             describe_gauge!("tributary_mixer_meetings", Unit::Count, "Meetings owned by this mixer.");
             describe_counter!("tributary_mixer_leases_lost_total", Unit::Count, "Meetings that another mixer has taken over.");
             describe_counter!("tributary_mixer_messages_malformed_total", Unit::Count, "Bus messages that could not be read.");
+            describe_counter!("tributary_mixer_batches_lost_total", Unit::Count, "Messages of relays that did not arrive, by their sequence numbers.");
             describe_counter!("tributary_mixer_ticks_late_total", Unit::Count, "Ticks that came more than 20 ms late.");
         }
     };

@@ -115,7 +115,7 @@ impl Ownership {
         });
     }
 
-    /// What happens by itself: leases taken, leases lost. Never returns `None` for long.
+    /// What happens by itself: leases taken, leases lost.
     pub(crate) async fn progress(&mut self) -> Progress {
         tokio::select! {
             Some(acquired) = self.acquiring.join_next(), if !self.acquiring.is_empty() => {

@@ -127,6 +127,7 @@ struct Worker {
     next_key: u64,
     next_tick: Option<Instant>,
     malformed: u64,
+    lost: u64,
     ticks_late: u64,
 }
 
@@ -152,6 +153,7 @@ impl Worker {
             next_key: 0,
             next_tick: None,
             malformed: 0,
+            lost: 0,
             ticks_late: 0,
         })
     }
@@ -242,7 +244,7 @@ impl Worker {
                 continue;
             };
             let Some(meeting) = self.meetings.get_mut(&key) else { continue };
-            meeting.handle_frames(&relay, batch, Instant::now());
+            self.lost += meeting.handle_frames(&relay, batch, Instant::now());
             self.settle(key);
         }
         // More is waiting, but ticks come first.
@@ -304,6 +306,7 @@ impl Worker {
         }
         for (count, name) in [
             (&mut self.malformed, "tributary_mixer_messages_malformed_total"),
+            (&mut self.lost, "tributary_mixer_batches_lost_total"),
             (&mut self.ticks_late, "tributary_mixer_ticks_late_total"),
         ] {
             metrics::counter!(name).increment(std::mem::take(count));

@@ -50,12 +50,6 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Every address that this section listens on.
-    #[must_use]
-    pub fn listeners(&self) -> [SocketAddr; 2] {
-        [self.listen, self.udp_listen]
-    }
-
     /// Looks for what can't work; all faults found, in words that say what to do.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {

@@ -36,8 +36,10 @@ media_counters! {
     datagrams_unknown => "tributary_relay_datagrams_unknown_total", Count, "Datagrams that belong to no session.";
     datagrams_unsent => "tributary_relay_datagrams_unsent_total", Count, "Datagrams dropped because the system did not take them.";
     frames_in => "tributary_relay_frames_in_total", Count, "Audio frames from terminals.";
-    frames_refused => "tributary_relay_frames_refused_total", Count, "Audio frames from terminals that were muted, unknown or too many.";
+    frames_refused => "tributary_relay_frames_refused_total", Count, "Audio frames from terminals that were muted, unknown, too many or too large.";
     frames_out => "tributary_relay_frames_out_total", Count, "Audio frames to terminals.";
+    frames_undeliverable => "tributary_relay_frames_undeliverable_total", Count, "Audio frames for terminals that were not connected yet, or too large.";
+    track_batches_lost => "tributary_relay_track_batches_lost_total", Count, "Messages of mixers that did not arrive, by their sequence numbers.";
     frames_stale_epoch => "tributary_relay_frames_stale_epoch_total", Count, "Track frames of a mixer that no longer owns the meeting.";
     frames_too_old => "tributary_relay_frames_too_old_total", Count, "Track frames dropped because of their age.";
     track_frames => "tributary_relay_track_frames_total", Count, "Track frames received from mixers.";

@@ -8,8 +8,8 @@ use tokio::task::AbortHandle;
 use tokio_util::time::delay_queue;
 use tributary_contracts::{media::v1 as media, relay::v1::RelayNeeds};
 use tributary_identifiers::{ParticipantId, RelayId};
-use tributary_message_bus::{MediaBus, MediaInbox, Subject, subjects::MeetingScope};
-use tributary_mixer_core::{Config, Counters, Destination, Meeting, Output, PlanHeld};
+use tributary_message_bus::{MediaBus, MediaInbox, SequenceGaps, Subject, subjects::MeetingScope};
+use tributary_mixer_core::{Config, Counters, Destination, Meeting, Output, PlanHeld, RELAYS_MAX};
 
 use super::MeetingKey;
 use crate::{metrics, wire};
@@ -45,6 +45,7 @@ pub(super) struct OwnedMeeting {
     epoch: u64,
     common: Outlet,
     relays: HashMap<RelayId, Outlet>,
+    up_gaps: HashMap<RelayId, SequenceGaps>,
     buffer: BytesMut,
     counted: Counters,
     subscription: AbortHandle,
@@ -79,6 +80,7 @@ impl OwnedMeeting {
             epoch: config.epoch,
             common: Outlet::new(scope.down_common(), config.epoch),
             relays: HashMap::new(),
+            up_gaps: HashMap::new(),
             buffer: BytesMut::new(),
             counted: Counters::default(),
             subscription: subscription.abort_handle(),
@@ -92,8 +94,12 @@ impl OwnedMeeting {
             needs.participant_ids.iter().copied().map(ParticipantId).collect();
         let held = PlanHeld { epoch: needs.plan_epoch, version: needs.plan_version };
         self.core.handle_needs(&relay, &participants, held, now);
+        if !participants.is_empty() && self.up_gaps.len() < RELAYS_MAX {
+            self.up_gaps.entry(relay.clone()).or_default();
+        }
         if participants.is_empty() {
             self.relays.remove(&relay);
+            self.up_gaps.remove(&relay);
         }
         true
     }
@@ -108,10 +114,22 @@ impl OwnedMeeting {
         self.core.handle_epoch(epoch);
     }
 
-    pub(super) fn handle_frames(&mut self, relay: &RelayId, batch: media::SendBatch, now: Instant) {
+    /// Returns how many messages of this relay are missing before this one.
+    pub(super) fn handle_frames(
+        &mut self,
+        relay: &RelayId,
+        batch: media::SendBatch,
+        now: Instant,
+    ) -> u64 {
+        // Only for relays that have said their needs: the map is as bounded as they are.
+        let missing = match self.up_gaps.get_mut(relay) {
+            Some(gaps) => gaps.missing_before(0, batch.sequence),
+            None => 0,
+        };
         for frame in batch.frames {
             self.core.handle_frame(relay, wire::send_frame(frame), now);
         }
+        missing
     }
 
     /// Sends what the core has decided: one message for each subject.

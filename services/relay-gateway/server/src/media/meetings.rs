@@ -10,7 +10,7 @@ use prost::Message as _;
 use tokio::{sync::watch, task::AbortHandle};
 use tributary_contracts::media::v1 as media;
 use tributary_identifiers::{ParticipantId, RelayId};
-use tributary_message_bus::{MediaBus, MediaInbox, Subject, subjects::MeetingScope};
+use tributary_message_bus::{MediaBus, MediaInbox, SequenceGaps, Subject, subjects::MeetingScope};
 use tributary_relay_gateway_core::Meeting;
 use tributary_speaker_selection::Config as SelectionConfig;
 
@@ -26,7 +26,8 @@ pub(super) struct MeetingKey(u64);
 /// What a message from the bus is about.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Topic {
-    Tracks(MeetingKey),
+    Common(MeetingKey),
+    Own(MeetingKey),
     Plan(MeetingKey),
 }
 
@@ -34,6 +35,8 @@ pub(super) enum Topic {
 pub(super) struct MeetingMedia {
     pub(super) core: Meeting<TerminalId>,
     pub(super) speakers: watch::Sender<Vec<ParticipantId>>,
+    pub(super) common_gaps: SequenceGaps,
+    pub(super) own_gaps: SequenceGaps,
     up: Subject,
     need: Subject,
     batch: media::SendBatch,
@@ -96,6 +99,8 @@ impl Meetings {
         let meeting = MeetingMedia {
             core: Meeting::new(self.selection),
             speakers,
+            common_gaps: SequenceGaps::default(),
+            own_gaps: SequenceGaps::default(),
             up: scope.up(&self.relay),
             need: scope.need(&self.relay),
             batch: media::SendBatch::default(),
@@ -114,8 +119,8 @@ impl Meetings {
         // A task, because subscribing waits while the connection is down. It holds the
         // subscriptions until the meeting closes.
         let task = tokio::spawn(async move {
-            let _common = bus.subscribe(common, Topic::Tracks(key), &inbox).await;
-            let _own = bus.subscribe(own, Topic::Tracks(key), &inbox).await;
+            let _common = bus.subscribe(common, Topic::Common(key), &inbox).await;
+            let _own = bus.subscribe(own, Topic::Own(key), &inbox).await;
             let _plan = bus.subscribe(plan, Topic::Plan(key), &inbox).await;
             std::future::pending::<()>().await;
         });

@@ -8,9 +8,7 @@ use tributary_identifiers::{ParticipantId, RelayId};
 use tributary_relay_gateway_core::{
     AUDIO_SLOTS_MAX, Needs, ParticipantPlan, RoutePlan, SOURCES_MAX, SendFrame, Track, TrackFrame,
 };
-
-/// Largest Opus packet that is carried: one frame's maximum (RFC 6716 §3.4) and its header.
-const PAYLOAD_BYTES_MAX: usize = 1_276;
+use tributary_rtc_session::PAYLOAD_BYTES_MAX;
 
 pub(super) fn send_frame(frame: SendFrame) -> media::SendFrame {
     media::SendFrame {

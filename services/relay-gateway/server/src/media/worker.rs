@@ -18,7 +18,8 @@ use tributary_contracts::{media::v1 as media, relay::v1 as relay};
 use tributary_message_bus::{Delivery, MediaBus, MediaInbox};
 use tributary_relay_gateway_core::{SendFrame, TrackFrame};
 use tributary_rtc_session::{
-    Certificate, Event, IncomingAudio, OutgoingAudio, Output, Session, install_crypto,
+    Certificate, Event, IncomingAudio, OutgoingAudio, Output, PAYLOAD_BYTES_MAX, Session,
+    install_crypto,
 };
 use tributary_service_runtime::Platform;
 
@@ -214,6 +215,10 @@ impl Worker {
                 payload: audio.payload,
             };
             self.counters.frames_in += 1;
+            if frame.payload.len() > PAYLOAD_BYTES_MAX {
+                self.counters.frames_refused += 1;
+                continue;
+            }
             if meeting.handle_audio(frame, now).is_err() {
                 self.counters.frames_refused += 1;
             } else if !self.touched.contains(&terminal.meeting) {
@@ -230,10 +235,10 @@ impl Worker {
             let Some(Delivery { tag, message }) = self.inbox.pop() else { return };
             let now = Instant::now();
             match tag {
-                Topic::Tracks(key) => {
+                Topic::Common(key) | Topic::Own(key) => {
                     self.counters.track_bytes += message.payload.len() as u64;
                     match media::TrackBatch::decode(message.payload) {
-                        Ok(batch) => self.take_tracks(key, batch, now),
+                        Ok(batch) => self.take_tracks(tag, key, batch, now),
                         Err(_) => self.counters.messages_malformed += 1,
                     }
                 }
@@ -247,12 +252,23 @@ impl Worker {
         self.inbox.arrive();
     }
 
-    fn take_tracks(&mut self, key: MeetingKey, batch: media::TrackBatch, now: Instant) {
+    fn take_tracks(
+        &mut self,
+        topic: Topic,
+        key: MeetingKey,
+        batch: media::TrackBatch,
+        now: Instant,
+    ) {
         let Some(meeting) = self.meetings.get_mut(key) else { return };
         if !meeting.core.admit_epoch(batch.epoch, now) {
             self.counters.frames_stale_epoch += batch.frames.len() as u64;
             return;
         }
+        let gaps = match topic {
+            Topic::Own(_) => &mut meeting.own_gaps,
+            _ => &mut meeting.common_gaps,
+        };
+        self.counters.track_batches_lost += gaps.missing_before(batch.epoch, batch.sequence);
         for frame in batch.frames {
             let ingress_us = frame.ingress_us;
             let now_us = unix_us();
@@ -282,10 +298,12 @@ impl Worker {
                 level: Some(frame.level),
                 talkspurt_start: delivery.placement.talkspurt_start,
             };
-            // Refused while the connection is still coming up: there is nobody to hear it.
+            // Refused while the connection is still coming up, mostly: there is nobody to hear it.
             if session.send_audio(&audio, now).is_ok() {
                 counters.frames_out += 1;
                 delivered = true;
+            } else {
+                counters.frames_undeliverable += 1;
             }
             drive(id, terminals, socket, heard, counters);
         });
