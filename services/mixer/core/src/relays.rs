@@ -12,7 +12,7 @@ use crate::media::Sources;
 /// The most relays in a meeting.
 pub const RELAYS_MAX: usize = 4096;
 /// The most participants behind one relay.
-pub const PARTICIPANTS_PER_RELAY_MAX: usize = 4096;
+pub const PARTICIPANTS_PER_RELAY_MAX: usize = 8192;
 /// A relay that says nothing for this long is gone; it speaks once a second.
 pub const RELAY_SILENCE_MAX: Duration = Duration::from_secs(5);
 /// The most frames of a participant that are looked at in a second: twice as many as frames of
@@ -70,6 +70,10 @@ impl Relays {
         }
         let full = self.relays.len() >= RELAYS_MAX && !self.relays.contains_key(relay);
         if full || participants.len() > PARTICIPANTS_PER_RELAY_MAX {
+            // Too many now; those who were there before are still heard.
+            if let Some(known) = self.relays.get_mut(relay) {
+                known.heard = now;
+            }
             return Err(Refused);
         }
         let entry = self

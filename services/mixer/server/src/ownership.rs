@@ -25,6 +25,7 @@ const ATTEMPT_INTERVAL: Duration = Duration::from_millis(500);
 const MEETINGS_MAX: usize = 50_000;
 
 struct Owned {
+    acquisition: u64,
     worker: WorkerHandle,
     release: CancellationToken,
     relays: HashMap<RelayId, Instant>,
@@ -33,6 +34,8 @@ struct Owned {
 /// A meeting that this mixer tries to own, and what relays said about it meanwhile.
 struct Attempt {
     at: Instant,
+    /// A task is asking for the lease.
+    pending: bool,
     needs: HashMap<RelayId, RelayNeeds>,
 }
 
@@ -44,9 +47,19 @@ pub(crate) struct Ownership {
     owned: HashMap<MeetingScope, Owned>,
     attempts: HashMap<MeetingScope, Attempt>,
     acquiring: JoinSet<(MeetingScope, Option<Lease>)>,
+    /// Counts attempts, so that a lease and what is said of it belong to one of them.
+    acquisitions: u64,
     holding: TaskTracker,
-    changes: mpsc::Sender<Progress>,
-    changes_inbox: mpsc::Receiver<Progress>,
+    changes: mpsc::Sender<Change>,
+    changes_inbox: mpsc::Receiver<Change>,
+}
+
+/// What a task that holds a lease has found.
+pub(crate) struct Change {
+    scope: MeetingScope,
+    acquisition: u64,
+    /// The new epoch; none if the lease is lost.
+    epoch: Option<u64>,
 }
 
 impl Ownership {
@@ -59,6 +72,7 @@ impl Ownership {
             owned: HashMap::new(),
             attempts: HashMap::new(),
             acquiring: JoinSet::new(),
+            acquisitions: 0,
             holding: TaskTracker::new(),
             changes,
             changes_inbox,
@@ -80,9 +94,12 @@ impl Ownership {
             } else {
                 owned.relays.insert(relay, now);
             }
-            owned.worker.send(Command::Needs { scope, needs }).await;
+            // Relays say it again each second: a worker that has no time now is told then.
+            owned.worker.try_send(Command::Needs { scope, needs });
         } else if !empty {
             self.attempt(scope, relay, needs, now);
+        } else if let Some(attempt) = self.attempts.get_mut(&scope) {
+            attempt.needs.remove(&relay);
         }
     }
 
@@ -91,18 +108,22 @@ impl Ownership {
         match self.attempts.get_mut(&scope) {
             Some(attempt) => {
                 attempt.needs.insert(relay, needs);
-                if now.saturating_duration_since(attempt.at) < ATTEMPT_INTERVAL {
+                let early = now.saturating_duration_since(attempt.at) < ATTEMPT_INTERVAL;
+                if attempt.pending || early {
                     return;
                 }
                 attempt.at = now;
+                attempt.pending = true;
             }
             None if full => return,
             None => {
                 let needs = HashMap::from([(relay, needs)]);
-                self.attempts.insert(scope.clone(), Attempt { at: now, needs });
+                self.attempts.insert(scope.clone(), Attempt { at: now, pending: true, needs });
             }
         }
-        let (leases, holder) = (self.leases.clone(), self.holder.clone());
+        self.acquisitions += 1;
+        let holder = format!("{}-{}", self.holder, self.acquisitions);
+        let leases = self.leases.clone();
         self.acquiring.spawn(async move {
             let lease = match leases.acquire(&scope, &holder).await {
                 Ok(lease) => lease,
@@ -121,10 +142,11 @@ impl Ownership {
             Some(acquired) = self.acquiring.join_next(), if !self.acquiring.is_empty() => {
                 match acquired {
                     Ok((scope, Some(lease))) => Progress::Taken(scope, lease),
-                    _ => Progress::Nothing,
+                    Ok((scope, None)) => Progress::NotTaken(scope),
+                    Err(_) => Progress::Nothing,
                 }
             }
-            Some(progress) = self.changes_inbox.recv() => progress,
+            Some(change) = self.changes_inbox.recv() => Progress::Changed(change),
             else => std::future::pending().await,
         }
     }
@@ -134,33 +156,47 @@ impl Ownership {
         match progress {
             Progress::Nothing => {}
             Progress::Taken(scope, lease) => self.own(scope, lease, now).await,
-            Progress::Retaken(scope, epoch) => {
-                tracing::info!(meeting = %scope.meeting, epoch, "owns the meeting again");
-                if let Some(owned) = self.owned.get(&scope) {
-                    owned.worker.send(Command::Epoch { scope, epoch }).await;
+            Progress::NotTaken(scope) => {
+                if let Some(attempt) = self.attempts.get_mut(&scope) {
+                    attempt.pending = false;
                 }
             }
-            Progress::Lost(scope) => {
-                tracing::warn!(meeting = %scope.meeting, "another mixer has the meeting now");
-                metrics::counter!("tributary_mixer_leases_lost_total").increment(1);
-                self.close(&scope).await;
-            }
+            Progress::Changed(change) => self.change(change).await,
+        }
+    }
+
+    async fn change(&mut self, Change { scope, acquisition, epoch }: Change) {
+        let owned = self.owned.get(&scope).filter(|owned| owned.acquisition == acquisition);
+        // What is said of an ownership that has ended already is of no interest.
+        let Some(owned) = owned else { return };
+        if let Some(epoch) = epoch {
+            tracing::info!(meeting = %scope.meeting, epoch, "owns the meeting again");
+            owned.worker.send(Command::Epoch { scope, epoch }).await;
+        } else {
+            tracing::warn!(meeting = %scope.meeting, "another mixer has the meeting now");
+            metrics::counter!("tributary_mixer_leases_lost_total").increment(1);
+            self.close(&scope).await;
         }
     }
 
     async fn own(&mut self, scope: MeetingScope, lease: Lease, now: Instant) {
         let needs = self.attempts.remove(&scope).map(|attempt| attempt.needs).unwrap_or_default();
+        // An earlier ownership that was lost without a word ends here.
+        self.close(&scope).await;
         let Some(worker) = self.worker_for(&scope) else { return };
         let epoch = lease.epoch;
         tracing::info!(meeting = %scope.meeting, epoch, "owns the meeting");
         worker.send(Command::Open { scope: scope.clone(), epoch }).await;
         let release = CancellationToken::new();
-        self.holding.spawn(hold(self.leases.clone(), lease, release.clone(), self.changes.clone()));
+        self.acquisitions += 1;
+        let acquisition = self.acquisitions;
+        let changes = self.changes.clone();
+        self.holding.spawn(hold(self.leases.clone(), lease, acquisition, release.clone(), changes));
         let relays = needs.keys().map(|relay| (relay.clone(), now)).collect();
         for needs in needs.into_values() {
             worker.send(Command::Needs { scope: scope.clone(), needs }).await;
         }
-        self.owned.insert(scope, Owned { worker, release, relays });
+        self.owned.insert(scope, Owned { acquisition, worker, release, relays });
         metrics::gauge!("tributary_mixer_meetings").set(self.owned.len() as f64);
     }
 
@@ -179,8 +215,9 @@ impl Ownership {
 
     /// Gives back the meetings that no relay needs any more. Call about once a second.
     pub(crate) async fn keep_house(&mut self, now: Instant) {
-        self.attempts
-            .retain(|_, attempt| now.saturating_duration_since(attempt.at) < RELAY_SILENCE_MAX);
+        self.attempts.retain(|_, attempt| {
+            attempt.pending || now.saturating_duration_since(attempt.at) < RELAY_SILENCE_MAX
+        });
         let mut unneeded = Vec::new();
         for (scope, owned) in &mut self.owned {
             owned.relays.retain(|_, at| now.saturating_duration_since(*at) < RELAY_SILENCE_MAX);
@@ -200,6 +237,8 @@ impl Ownership {
         for scope in scopes {
             self.close(&scope).await;
         }
+        // Nobody reads what the holders say any more: they must not wait for it.
+        drop(self.changes_inbox);
         self.holding.close();
         self.holding.wait().await;
     }
@@ -211,18 +250,19 @@ pub(crate) enum Progress {
     Nothing,
     /// A lease was taken.
     Taken(MeetingScope, Lease),
-    /// A lease that had run out was taken again, under this epoch.
-    Retaken(MeetingScope, u64),
-    /// A lease was lost to another mixer.
-    Lost(MeetingScope),
+    /// A lease was not to be had.
+    NotTaken(MeetingScope),
+    /// A lease that was held has changed.
+    Changed(Change),
 }
 
 /// Renews a lease until it is to be given back, or is lost.
 async fn hold(
     leases: Leases,
     mut lease: Lease,
+    acquisition: u64,
     release: CancellationToken,
-    changes: mpsc::Sender<Progress>,
+    changes: mpsc::Sender<Change>,
 ) {
     loop {
         tokio::select! {
@@ -233,10 +273,11 @@ async fn hold(
             Ok(Renewal::Held) => {}
             // The other side ends with the process.
             Ok(Renewal::Retaken) => {
-                let _ = changes.send(Progress::Retaken(lease.scope.clone(), lease.epoch)).await;
+                let (scope, epoch) = (lease.scope.clone(), Some(lease.epoch));
+                let _ = changes.send(Change { scope, acquisition, epoch }).await;
             }
             Ok(Renewal::Lost) => {
-                let _ = changes.send(Progress::Lost(lease.scope)).await;
+                let _ = changes.send(Change { scope: lease.scope, acquisition, epoch: None }).await;
                 return;
             }
             // The meeting goes on: nobody else can have taken it while JetStream is away, and

@@ -29,6 +29,8 @@ use meeting::OwnedMeeting;
 const COMMANDS_MAX: usize = 4096;
 /// Bus messages taken in a row before ticks get their turn.
 const MESSAGES_PER_TURN: usize = 64;
+/// Commands taken in a row.
+const COMMANDS_PER_TURN: usize = 64;
 const TICK: Duration = Duration::from_millis(20);
 /// A tick that is so late starts a new rhythm instead of being made up for.
 const TICK_LATENESS_MAX: Duration = Duration::from_millis(60);
@@ -73,6 +75,12 @@ impl WorkerHandle {
         Ok(Self { commands })
     }
 
+    /// Sends what will be said again, unless the worker is busy.
+    pub(crate) fn try_send(&self, command: Command) {
+        // Said again soon.
+        let _ = self.commands.try_send(command);
+    }
+
     pub(crate) async fn send(&self, command: Command) {
         // A worker only ends with the process.
         let _ = self.commands.send(command).await;
@@ -100,6 +108,8 @@ fn run(
     commands: mpsc::Receiver<Command>,
     ready: oneshot::Sender<Result<(), StartError>>,
 ) {
+    // Without a worker its meetings would be owned and silent: the process ends, and others take over.
+    let _ends_the_process = platform.shutdown.clone().drop_guard();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return drop(ready.send(Err(StartError::Thread(error)))),
@@ -171,7 +181,13 @@ impl Worker {
                 Some(expired) = std::future::poll_fn(|context| timeouts.poll_expired(context)),
                     if !timeouts.is_empty() => self.time_out(expired.into_inner()),
                 command = commands.recv() => match command {
-                    Some(command) => self.take_command(command),
+                    Some(command) => {
+                        self.take_command(command);
+                        for _ in 1..COMMANDS_PER_TURN {
+                            let Ok(command) = commands.try_recv() else { break };
+                            self.take_command(command);
+                        }
+                    }
                     None => break,
                 },
                 _ = flush.tick() => self.flush(),

@@ -80,7 +80,7 @@ pub struct Meeting<T> {
     plan: RoutePlan,
 }
 
-impl<T: Copy> Meeting<T> {
+impl<T: Copy + PartialEq> Meeting<T> {
     /// An empty meeting that sends up the loudest voices as `selection` says.
     #[must_use]
     pub fn new(selection: SelectionConfig) -> Self {
@@ -116,10 +116,15 @@ impl<T: Copy> Meeting<T> {
         }
     }
 
-    /// Takes a participant out.
-    pub fn detach(&mut self, participant: ParticipantId) {
-        self.listeners.retain(|listener| listener.participant != participant);
-        self.gate.remove(participant);
+    /// Takes a participant out, unless it has another terminal by now.
+    pub fn detach(&mut self, participant: ParticipantId, terminal: T) {
+        let before = self.listeners.len();
+        self.listeners.retain(|listener| {
+            listener.participant != participant || listener.terminal != terminal
+        });
+        if self.listeners.len() < before {
+            self.gate.remove(participant);
+        }
     }
 
     /// True if nobody is here.

@@ -56,6 +56,11 @@ impl VerifyingKeys {
         }
     }
 
+    /// False until the credential service has been reached once.
+    pub(crate) fn are_known(&self) -> bool {
+        !self.read().is_empty()
+    }
+
     fn read(&self) -> std::sync::RwLockReadGuard<'_, KeySet> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }

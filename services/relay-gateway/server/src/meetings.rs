@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-pub(crate) use hub::{Happening, Hub};
+pub(crate) use hub::{Happening, Hub, Snapshot};
 use tributary_message_bus::{ControlBus, subjects::MeetingScope};
 
 use crate::upstream::Upstream;

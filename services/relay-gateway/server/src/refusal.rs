@@ -1,6 +1,7 @@
 //! Why a terminal's request was not carried out, and how the other services' answers become that.
 
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 use tributary_contracts::terminal::v1::{Refusal, RefusalCode};
 
 /// A request was not carried out.
@@ -38,6 +39,7 @@ impl Refused {
             Code::Unauthenticated => RefusalCode::NotLoggedIn,
             Code::PermissionDenied | Code::NotFound => return Self::not_admitted(),
             Code::InvalidArgument => RefusalCode::Malformed,
+            Code::FailedPrecondition if reason_of(status) == HAS_LEFT => RefusalCode::TryAgain,
             Code::FailedPrecondition => RefusalCode::MeetingEnded,
             Code::ResourceExhausted => RefusalCode::Limit,
             Code::Aborted => RefusalCode::OperationConflict,
@@ -48,6 +50,13 @@ impl Refused {
         };
         Self::new(code, status.message())
     }
+}
+
+/// As the registry says it: the participant was taken out, and may join again.
+const HAS_LEFT: &str = "PARTICIPANT_HAS_LEFT";
+
+fn reason_of(status: &Status) -> String {
+    status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
 }
 
 #[cfg(test)]

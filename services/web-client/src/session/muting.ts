@@ -12,10 +12,11 @@ export async function followMuted(
   told: boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  let known = told;
+  // Unknown after an attempt that may or may not have reached the relay: then it is said again.
+  let known: boolean | undefined = told;
   while (connection.open && !signal.aborted) {
     if (muted.get() === known) await changed(muted, connection, signal);
-    else known = await tell(connection, muted, known, signal);
+    else known = await tell(connection, muted, signal);
   }
 }
 
@@ -23,9 +24,8 @@ export async function followMuted(
 async function tell(
   connection: Connection,
   muted: Store<boolean>,
-  known: boolean,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<boolean | undefined> {
   const operationId = crypto.randomUUID();
   const wanted = muted.get();
   const operation = { operationId, body: { case: "setMuted", value: { muted: wanted } } } as const;
@@ -34,13 +34,13 @@ async function tell(
       await connection.request("operate", { operation });
       return wanted;
     } catch (failure) {
-      if (!(failure instanceof Refused)) return known;
+      if (!(failure instanceof Refused)) return undefined;
       if (failure.reason !== "tryAgain" && failure.reason !== "limit") return wanted;
       await pause(backoffMs(attempt, Math.random()), signal);
-      if (muted.get() !== wanted) return known;
+      if (muted.get() !== wanted) return undefined;
     }
   }
-  return known;
+  return undefined;
 }
 
 function changed(

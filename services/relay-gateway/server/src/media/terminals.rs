@@ -42,7 +42,7 @@ impl Terminals {
         meeting: MeetingKey,
         participant: ParticipantId,
     ) {
-        self.by_id.entry(id).or_insert_with(|| TerminalMedia {
+        let terminal = self.by_id.entry(id).or_insert_with(|| TerminalMedia {
             meeting,
             participant,
             session: None,
@@ -51,6 +51,7 @@ impl Terminals {
             addresses: Vec::new(),
             ufrag: String::new(),
         });
+        (terminal.meeting, terminal.participant) = (meeting, participant);
     }
 
     pub(super) fn get_mut(&mut self, id: TerminalId) -> Option<&mut TerminalMedia> {

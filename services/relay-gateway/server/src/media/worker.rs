@@ -34,6 +34,8 @@ use crate::metrics::MediaCounters;
 
 /// A datagram on an Ethernet path; longer ones are not media.
 const DATAGRAM_BYTES_MAX: usize = 2_048;
+/// What the runtime's timers can tell apart.
+const TIMER_STEP: Duration = Duration::from_millis(1);
 /// Datagrams taken in a row before the other sources get their turn.
 const DATAGRAMS_PER_TURN: usize = 64;
 /// Bus messages taken in a row.
@@ -73,6 +75,8 @@ pub(super) async fn start(
     std::thread::Builder::new()
         .name("relay-media".to_owned())
         .spawn(move || {
+            // Without media the relay is of no use: the process ends, and terminals go elsewhere.
+            let _ends_the_process = platform.shutdown.clone().drop_guard();
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
                 Err(error) => return drop(ready.send(Err(MediaError::Thread(error)))),
@@ -370,7 +374,7 @@ impl Worker {
     fn detach(&mut self, id: TerminalId) {
         let Some(terminal) = self.terminals.remove(id) else { return };
         if let Some(meeting) = self.meetings.get_mut(terminal.meeting) {
-            meeting.core.detach(terminal.participant);
+            meeting.core.detach(terminal.participant, id);
         }
         self.say_needs(terminal.meeting);
         self.meetings.close_if_empty(terminal.meeting);
@@ -408,7 +412,10 @@ fn drive(
                 counters.disconnected += 1;
                 return terminals.set_session(id, None);
             }
-            Output::Timeout(at) => return terminals.schedule(id, at),
+            // Never at once: a session can't keep the thread to itself.
+            Output::Timeout(at) => {
+                return terminals.schedule(id, at.max(Instant::now() + TIMER_STEP));
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::{
     task::AbortHandle,
     time::MissedTickBehavior,
 };
-use tonic::Code;
+use tonic::{Code, Status};
 use tributary_contracts::{
     event::v1::{MeetingEnded, MeetingEvent, Participant, meeting_event::Body as EventBody},
     terminal::v1::{RelayMessage, relay_message::Body},
@@ -85,12 +85,17 @@ impl Hub {
         hub
     }
 
-    /// Waits until the roster is known, then returns it and what happens from then on. `None`: the
-    /// registry could not be asked in time.
-    pub(crate) async fn follow(&self) -> Option<(Snapshot, broadcast::Receiver<Arc<Happening>>)> {
+    /// Waits until the roster is known and has everything that the registry had when this was
+    /// called, then returns it and what happens from then on. `None`: the registry could not be
+    /// asked in time.
+    pub(crate) async fn follow(
+        &self,
+        upstream: &Upstream,
+    ) -> Option<(Snapshot, broadcast::Receiver<Arc<Happening>>)> {
         let mut synced = self.synced.subscribe();
         let known = tokio::time::timeout(FIRST_ROSTER_WAIT, synced.wait_for(|synced| *synced));
         known.await.ok()?.ok()?;
+        self.catch_up(upstream).await.ok()?;
         // Subscribed first: nothing falls between the two.
         let happenings = self.happenings.subscribe();
         Some((self.snapshot()?, happenings))
@@ -103,6 +108,23 @@ impl Hub {
             participants: roster.participants.values().cloned().collect(),
             event_number: roster.event_number,
         })
+    }
+
+    /// Applies what the registry has and the bus has not brought yet.
+    async fn catch_up(&self, upstream: &Upstream) -> Result<(), Status> {
+        loop {
+            let events = upstream.events_after(&self.scope, self.event_number()).await?;
+            if events.is_empty() {
+                return Ok(());
+            }
+            for event in events {
+                if self.apply(event) == Applied::Gap {
+                    return Ok(());
+                }
+            }
+            // Connections get their turn to pass on a page before the next one comes.
+            tokio::task::yield_now().await;
+        }
     }
 
     fn replace(&self, roster: Roster) {
@@ -184,22 +206,13 @@ impl Follower {
     }
 
     async fn fill_gap(&self, scope: &MeetingScope) {
-        loop {
-            let Some(after) = self.hub.upgrade().map(|hub| hub.event_number()) else { return };
-            match self.upstream.events_after(scope, after).await {
-                Ok(events) if events.is_empty() => return,
-                Ok(events) => {
-                    for event in events {
-                        if self.apply(event) == Applied::Gap {
-                            return;
-                        }
-                    }
-                }
-                Err(status) if status.code() == Code::NotFound => return self.end(scope, after),
-                Err(status) => {
-                    return tracing::debug!(code = ?status.code(), "events not read");
-                }
+        let Some(hub) = self.hub.upgrade() else { return };
+        match hub.catch_up(&self.upstream).await {
+            Ok(()) => {}
+            Err(status) if status.code() == Code::NotFound => {
+                self.end(scope, hub.event_number());
             }
+            Err(status) => tracing::debug!(code = ?status.code(), "events not read"),
         }
     }
 

@@ -19,8 +19,9 @@ use crate::{
     upstream::Upstream,
 };
 
-/// How often the registry is told again that somebody left.
-const LEAVE_RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// How soon the registry is told again that somebody left, and how long that may grow.
+const LEAVE_RETRY_FIRST: Duration = Duration::from_secs(1);
+const LEAVE_RETRY_LONGEST: Duration = Duration::from_secs(15);
 
 type Key = (MeetingScope, ParticipantId);
 
@@ -156,18 +157,31 @@ impl Attached {
         });
     }
 
-    /// Until the registry has heard it, or this relay ends (then the registry finds out itself).
-    async fn tell_registry(&self, (scope, participant): Key, reason: LeaveReason) {
-        loop {
-            let told = self.upstream.leave(&scope, participant, &self.relay_session, reason).await;
+    /// Until the registry has heard it, the participant has come back, or this relay ends (then the
+    /// registry finds out itself).
+    async fn tell_registry(&self, key: Key, reason: LeaveReason) {
+        let (scope, participant) = &key;
+        let mut pause = LEAVE_RETRY_FIRST;
+        while !self.entries().by_key.contains_key(&key) {
+            let told = self.upstream.leave(scope, *participant, &self.relay_session, reason).await;
             match told {
-                Err(refused) if refused.code == RefusalCode::TryAgain => {}
-                _ => return,
+                Ok(()) => return,
+                // There is no such participant or meeting any more.
+                Err(refused)
+                    if matches!(
+                        refused.code,
+                        RefusalCode::NotAdmitted | RefusalCode::MeetingEnded
+                    ) =>
+                {
+                    return;
+                }
+                Err(_) => {}
             }
             tokio::select! {
-                () = tokio::time::sleep(LEAVE_RETRY_INTERVAL) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = self.shutdown.cancelled() => return,
             }
+            pause = (pause * 2).min(LEAVE_RETRY_LONGEST);
         }
     }
 

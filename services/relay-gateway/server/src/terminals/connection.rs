@@ -197,6 +197,11 @@ impl Connection {
     }
 
     async fn handle_message(&mut self, message: Message) -> Result<(), End> {
+        if !self.allowance.take(Instant::now()) {
+            let text = "too many messages: send at most 20 a second";
+            self.refuse(0, Refused::new(RefusalCode::Limit, text)).await?;
+            return Err(closed(close_code::POLICY, Participation::Kept));
+        }
         let payload = match message {
             Message::Binary(payload) => payload,
             Message::Close(_) => return Err(End::Lost),
@@ -206,11 +211,6 @@ impl Connection {
                 return self.refuse(0, Refused::new(RefusalCode::Malformed, text)).await;
             }
         };
-        if !self.allowance.take(Instant::now()) {
-            let text = "too many messages: send at most 20 a second";
-            self.refuse(0, Refused::new(RefusalCode::Limit, text)).await?;
-            return Err(closed(close_code::POLICY, Participation::Kept));
-        }
         match TerminalMessage::decode(payload) {
             Ok(message) => self.handle_request(message).await,
             Err(_) => {
@@ -227,6 +227,13 @@ impl Connection {
         }
         following.cursor = happening.event.number;
         let own = following.attachment.participant;
+        let terminal = following.attachment.terminal;
+        if let Some(EventBody::Muted(muted)) = &happening.event.body
+            && muted.participant_id == own.0
+        {
+            // What everybody sees is what is done. The thread only ends with the process.
+            let _ = self.session.shared.media.set_muted(terminal, muted.muted).await;
+        }
         self.write(Message::Binary(happening.encoded.clone())).await?;
         match own_fate(&happening.event, own, &self.session.shared) {
             Fate::Stays => Ok(()),

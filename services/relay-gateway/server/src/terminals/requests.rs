@@ -1,5 +1,8 @@
 //! What a terminal asks for, and who answers it.
 
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
 use tributary_contracts::{
     credential::v1::{IssueJoinCredentialRequest, LogInRequest, RegisterGuestRequest},
     event::v1::LeaveReason,
@@ -20,9 +23,11 @@ use super::connection::{Connection, End, Following, Participation, Session, clos
 use crate::{
     keys::Joining,
     media::{Attach, MediaError},
+    meetings::{Happening, Hub, Snapshot},
     refusal::Refused,
 };
 
+const REGISTRY: &str = "the meeting registry";
 /// Longest name, in characters.
 const NAME_CHARACTERS_MAX: usize = 64;
 
@@ -145,16 +150,11 @@ impl Session {
             MeetingScope { organisation: claims.organisation.clone(), meeting: claims.meeting_id };
         let joined = self.shared.upstream.join(self.join_request(&claims, join.muted)).await?;
         let (Some(participant), Some(meeting)) = (joined.participant, joined.meeting) else {
-            return Err(Refused::try_again("the meeting registry"));
+            return Err(Refused::try_again(REGISTRY));
         };
         let id = ParticipantId(participant.participant_id);
         let hub = self.shared.meetings.open(&scope);
-        let (mut snapshot, happenings) =
-            hub.follow().await.ok_or_else(|| Refused::try_again("the meeting registry"))?;
-        if !snapshot.participants.iter().any(|other| other.participant_id == id.0) {
-            // Its own event is still on the way.
-            snapshot.participants.push(participant);
-        }
+        // From here on the participant is in, and leaves in order if something fails.
         let attachment = self.shared.attached.enter(&hub, id);
         let attach = Attach {
             terminal: attachment.terminal,
@@ -163,6 +163,13 @@ impl Session {
             muted: join.muted,
             speakers: hub.speakers.clone(),
         };
+        let (snapshot, happenings) = match self.follow(&hub, attach).await {
+            Ok(followed) => followed,
+            Err(refused) => {
+                self.shared.attached.lose(attachment);
+                return Err(refused);
+            }
+        };
         self.following = Some(Following {
             attachment,
             happenings,
@@ -170,7 +177,6 @@ impl Session {
             cursor: snapshot.event_number,
             organiser: meeting.organiser_user_id == claims.user_id.as_str(),
         });
-        self.shared.media.attach(attach).await.map_err(media_refused)?;
         metrics::counter!("tributary_relay_joins_total").increment(1);
         tracing::info!(meeting = %claims.meeting_id, participant = %id, "joined");
         Ok(Reply::Joined(Joined {
@@ -183,6 +189,24 @@ impl Session {
         }))
     }
 
+    /// Brings a participant into the media thread, and gets a roster that has its joining in it.
+    async fn follow(
+        &self,
+        hub: &Hub,
+        attach: Attach,
+    ) -> Result<(Snapshot, broadcast::Receiver<Arc<Happening>>), Refused> {
+        let participant = attach.participant;
+        self.shared.media.attach(attach).await.map_err(media_refused)?;
+        let followed = hub.follow(&self.shared.upstream).await;
+        let (snapshot, happenings) = followed.ok_or_else(|| Refused::try_again(REGISTRY))?;
+        if snapshot.participants.iter().any(|other| other.participant_id == participant.0) {
+            Ok((snapshot, happenings))
+        } else {
+            // Taken out again in the same moment.
+            Err(Refused::try_again(REGISTRY))
+        }
+    }
+
     async fn verify(&self, join: &Join) -> Result<JoinClaims, Refused> {
         let joining = Joining {
             credential: &join.join_credential,
@@ -193,6 +217,10 @@ impl Session {
         let bad = |text: String| Refused::new(RefusalCode::BadCredential, text);
         let claims =
             self.shared.keys.verify_joining(&joining).await.map_err(|error| match error {
+                // There are no keys at all yet: the credential may well be good.
+                JoinError::Credential(VerifyError::UnknownKey) if !self.shared.keys.are_known() => {
+                    Refused::try_again("the credential service")
+                }
                 JoinError::Credential(VerifyError::Expired) => Refused::new(
                     RefusalCode::CredentialExpired,
                     "the join credential has expired: ask for a new one",
@@ -249,11 +277,18 @@ impl Session {
             }
         };
         let operation_id = operation.operation_id.clone();
-        // The microphone is off here at once, whatever the registry's state.
-        let media = &self.shared.media;
-        media.set_muted(attachment.terminal, muted).await.map_err(media_refused)?;
+        let (media, terminal) = (&self.shared.media, attachment.terminal);
+        if muted {
+            // The microphone is off here at once, whatever becomes of the operation.
+            media.set_muted(terminal, true).await.map_err(media_refused)?;
+        }
         let (scope, participant) = (&attachment.hub.scope, attachment.participant);
         let event_number = self.shared.upstream.apply(scope, participant, operation).await?;
+        // 0: it is on already. A number that is long past: the operation has come again, and what was
+        // done since counts.
+        if !muted && (event_number == 0 || event_number >= self.joined()?.cursor) {
+            media.set_muted(terminal, false).await.map_err(media_refused)?;
+        }
         Ok(Reply::OperationResult(OperationResult { operation_id, event_number }))
     }
 

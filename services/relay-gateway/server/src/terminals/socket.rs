@@ -15,8 +15,9 @@ use super::{Shared, connection::Connection};
 pub(super) const MESSAGE_BYTES_MAX: usize = 64 << 10;
 /// Connections at a time; a relay's media thread carries fewer terminals than this.
 const CONNECTIONS_MAX: usize = 20_000;
-/// What waits to be written before the connection counts as stuck.
-const WRITE_BUFFER_BYTES_MAX: usize = 1 << 20;
+/// What waits to be written before the connection counts as stuck: more than the roster of a full
+/// meeting with the longest names.
+const WRITE_BUFFER_BYTES_MAX: usize = 8 << 20;
 
 /// What the handler needs.
 #[derive(Clone)]
