@@ -8,6 +8,7 @@
     reason = "helpers of tests fail by it, as tests do"
 )]
 
+mod all;
 mod configuration;
 mod life;
 mod process;
