@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::world::{Delivery, World, median};
+use crate::world::{Delivery, UNSTAMPED, World, median};
 
 /// Speaker 1 talks all the time, the others do not stamp their frames: `ingress_us` tells which
 /// frame of speaker 1 a listener heard, mixed or not.
@@ -19,7 +19,7 @@ fn meeting() -> World {
 /// The times of speaker 1's frames as this participant heard them, in order.
 fn heard_of_one(world: &World, who: u32) -> Vec<u64> {
     let heard = world.heard.get(&who).into_iter().flatten();
-    heard.map(|delivery| delivery.frame.ingress_us).filter(|us| *us > 0).collect()
+    heard.map(|delivery| delivery.frame.ingress_us).filter(|us| *us != UNSTAMPED).collect()
 }
 
 fn check_every_frame_once(world: &World, who: u32) {
@@ -141,7 +141,7 @@ fn mixing_delays_a_clean_link_by_less_than_two_frames() {
     world.run_ms(2000);
     let mixed = world.heard[&10].iter().filter(|d| d.frame.sources.len() == 2);
     let delays: Vec<_> = mixed
-        .filter(|delivery| delivery.frame.ingress_us > 0)
+        .filter(|delivery| delivery.frame.ingress_us != UNSTAMPED)
         .map(|delivery| delivery.at_us - delivery.frame.ingress_us)
         .collect();
     assert!(delays.len() > 80);

@@ -18,6 +18,10 @@ use tributary_mixer_core::{
     TrackFrame,
 };
 
+/// The entrance of a frame that is not to be told by it: later than any other, so that in a mix the
+/// others decide.
+pub const UNSTAMPED: u64 = u64::MAX;
+
 pub const EPOCH: u64 = 7;
 const TICK_MS: u64 = 20;
 /// Ticks come at this time within each 20 ms.
@@ -200,7 +204,7 @@ impl World {
                     sequence: terminal.packets as u32,
                     media_time,
                     level,
-                    ingress_us: if terminal.stamps { self.now_ms * 1000 } else { 0 },
+                    ingress_us: if terminal.stamps { self.now_ms * 1000 } else { UNSTAMPED },
                     payload,
                 };
                 self.posted += 1;
