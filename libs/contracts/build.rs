@@ -5,13 +5,16 @@ use std::{env, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 12] = [
     "tributary/access/v1/access.proto",
+    "tributary/admin/v1/access.proto",
+    "tributary/admin/v1/credentials.proto",
     "tributary/admin/v1/meetings.proto",
     "tributary/admin/v1/users.proto",
     "tributary/credential/v1/credential.proto",
     "tributary/event/v1/event.proto",
     "tributary/media/v1/media.proto",
+    "tributary/notice/v1/notice.proto",
     "tributary/registry/v1/registry.proto",
     "tributary/relay/v1/relay.proto",
     "tributary/terminal/v1/terminal.proto",

@@ -45,6 +45,11 @@ contract!(
     "tributary.media.v1"
 );
 contract!(
+    /// What one user is told outside of a meeting.
+    notice,
+    "tributary.notice.v1"
+);
+contract!(
     /// Meetings, members, participants and their log.
     registry,
     "tributary.registry.v1"

@@ -6,9 +6,12 @@
 mod meeting_id;
 mod text_id;
 
-pub use meeting_id::{InvalidMeetingId, MeetingId, MeetingIdVersion, UnixSeconds};
+pub use meeting_id::{
+    AHEAD_MAX_SECONDS, InvalidMeetingId, MeetingId, MeetingIdVersion, UnixSeconds,
+};
 pub use text_id::{
-    InvalidTextId, KeyThumbprint, OperationId, OrganisationId, RelayId, RelaySessionId, UserId,
+    AttachmentId, InvalidTextId, KeyThumbprint, NoticeId, OperationId, OrganisationId, RelayId,
+    RelaySessionId, RequestId, UserId,
 };
 
 /// A participant's number in its meeting, from 1; never used twice in a meeting.

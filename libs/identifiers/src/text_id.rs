@@ -95,6 +95,21 @@ text_id!(
     "an operation id"
 );
 text_id!(
+    /// Names a request of another service, so that it is done once however often it comes.
+    RequestId,
+    "a request id"
+);
+text_id!(
+    /// Names something that one user is told.
+    NoticeId,
+    "a notice id"
+);
+text_id!(
+    /// Names a file in its meeting.
+    AttachmentId,
+    "an attachment id"
+);
+text_id!(
     /// JWK thumbprint (RFC 7638, SHA-256, base64url without padding) of a terminal's key.
     KeyThumbprint,
     "a key thumbprint"
@@ -127,9 +142,29 @@ impl RelaySessionId {
     /// Names a run of a process by random bytes, at most 32 of them.
     #[must_use]
     pub fn from_random(bytes: &[u8]) -> Self {
-        let digits = bytes.iter().take(LENGTH_MAX / 2).map(|byte| format!("{byte:02x}"));
-        Self(digits.collect::<String>().into())
+        Self(hexadecimal(bytes).into())
     }
+}
+
+impl AttachmentId {
+    /// Names a file by random bytes, at most 32 of them.
+    #[must_use]
+    pub fn from_random(bytes: &[u8]) -> Self {
+        Self(hexadecimal(bytes).into())
+    }
+}
+
+impl NoticeId {
+    /// Names one of many notices that are made at once: by the same 16 random bytes and its number
+    /// among them.
+    #[must_use]
+    pub fn of_many(bytes: [u8; 16], number: usize) -> Self {
+        Self(format!("{}-{number}", hexadecimal(&bytes)).into())
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().take(LENGTH_MAX / 2).map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Default for OrganisationId {
@@ -148,6 +183,18 @@ mod tests {
             assert!(text.parse::<RelayId>().is_err(), "{text:?}");
         }
         assert_eq!("office-a_1".parse::<RelayId>().unwrap().as_str(), "office-a_1");
+    }
+
+    #[test]
+    fn ids_made_of_random_bytes_are_ids() {
+        assert_eq!(AttachmentId::from_random(&[0xa0, 1]).as_str(), "a001");
+        for made in [
+            AttachmentId::from_random(&[0xff; 40]).to_string(),
+            RelaySessionId::from_random(&[0xff; 16]).to_string(),
+            NoticeId::of_many([0xff; 16], usize::MAX).to_string(),
+        ] {
+            assert!(made.parse::<NoticeId>().is_ok(), "{made}");
+        }
     }
 
     #[test]

@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 use tributary_identifiers::{KeyThumbprint, MeetingId, OrganisationId, UserId};
 
+use crate::TokenId;
+
 pub(crate) const ISSUER: &str = "tributary-credential";
 pub(crate) const AUDIENCE: &str = "tributary";
 
-/// Who is logged in.
+/// Who is logged in, on which terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityClaims {
     /// The tenant.
@@ -17,6 +19,8 @@ pub struct IdentityClaims {
     pub display_name: String,
     /// True for somebody without an account.
     pub guest: bool,
+    /// The terminal's key: what is issued on the token is bound to the same.
+    pub key_thumbprint: KeyThumbprint,
     /// Start of the token's life, Unix seconds.
     pub issued_at: u64,
     /// End of the token's life, Unix seconds.
@@ -62,13 +66,13 @@ impl Kind {
 }
 
 /// The payload of either kind. Nothing has a default: an absent, repeated or wrong-typed claim is
-/// refused. `mtg` and `cnf` are there in a join credential, and only there.
+/// refused. `mtg` is there in a join credential, and only there.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Payload {
     pub iss: String,
     pub aud: String,
     pub sub: UserId,
-    pub jti: String,
+    pub jti: TokenId,
     pub iat: u64,
     pub nbf: u64,
     pub exp: u64,
@@ -77,8 +81,7 @@ pub(crate) struct Payload {
     pub guest: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mtg: Option<MeetingId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cnf: Option<Confirmation>,
+    pub cnf: Confirmation,
 }
 
 /// The key that the token is bound to (RFC 7800), by its thumbprint.
@@ -88,7 +91,7 @@ pub(crate) struct Confirmation {
 }
 
 impl Payload {
-    pub(crate) fn of_identity(claims: &IdentityClaims, token_id: String) -> Self {
+    pub(crate) fn of_identity(claims: &IdentityClaims, token_id: TokenId) -> Self {
         Self {
             iss: ISSUER.into(),
             aud: AUDIENCE.into(),
@@ -101,11 +104,11 @@ impl Payload {
             name: claims.display_name.clone(),
             guest: claims.guest,
             mtg: None,
-            cnf: None,
+            cnf: Confirmation { jkt: claims.key_thumbprint.clone() },
         }
     }
 
-    pub(crate) fn of_join(claims: &JoinClaims, token_id: String) -> Self {
+    pub(crate) fn of_join(claims: &JoinClaims, token_id: TokenId) -> Self {
         Self {
             iss: ISSUER.into(),
             aud: AUDIENCE.into(),
@@ -118,12 +121,12 @@ impl Payload {
             name: claims.display_name.clone(),
             guest: claims.guest,
             mtg: Some(claims.meeting_id),
-            cnf: Some(Confirmation { jkt: claims.key_thumbprint.clone() }),
+            cnf: Confirmation { jkt: claims.key_thumbprint.clone() },
         }
     }
 
     pub(crate) fn into_identity(self) -> Option<IdentityClaims> {
-        if self.mtg.is_some() || self.cnf.is_some() {
+        if self.mtg.is_some() {
             return None;
         }
         Some(IdentityClaims {
@@ -131,6 +134,7 @@ impl Payload {
             user_id: self.sub,
             display_name: self.name,
             guest: self.guest,
+            key_thumbprint: self.cnf.jkt,
             issued_at: self.iat,
             expires_at: self.exp,
         })
@@ -143,7 +147,7 @@ impl Payload {
             display_name: self.name,
             guest: self.guest,
             meeting_id: self.mtg?,
-            key_thumbprint: self.cnf?.jkt,
+            key_thumbprint: self.cnf.jkt,
             issued_at: self.iat,
             expires_at: self.exp,
         })

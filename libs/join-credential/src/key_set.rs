@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, errors::ErrorKind};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    LEEWAY_SECONDS, SigningKey, TOKEN_LENGTH_MAX,
+    KeyId, LEEWAY_SECONDS, RECONNECT_SECONDS, SigningKey, TOKEN_LENGTH_MAX, Verified,
     claims::{AUDIENCE, ISSUER, IdentityClaims, JoinClaims, Kind, Payload},
     thumbprint,
 };
@@ -23,7 +23,7 @@ const PUBLIC_KEY_BYTES: usize = 32;
 /// Public Ed25519 keys by their ids.
 #[derive(Clone, Debug, Default)]
 pub struct KeySet {
-    keys: BTreeMap<String, VerifyingKey>,
+    keys: BTreeMap<KeyId, VerifyingKey>,
 }
 
 #[derive(Clone, Debug)]
@@ -79,6 +79,9 @@ pub enum VerifyError {
     /// Its life has not begun.
     #[error("the token is not valid yet")]
     NotYetValid,
+    /// It was revoked, or its user, terminal or signing key was.
+    #[error("the token has been revoked")]
+    Revoked,
 }
 
 #[derive(Deserialize)]
@@ -119,7 +122,7 @@ impl KeySet {
         let keys = signing_keys.into_iter().map(|key| {
             let x = URL_SAFE_NO_PAD.encode(key.public_key());
             let decoding_key = DecodingKey::from_ed_der(key.public_key());
-            (key.key_id().to_owned(), VerifyingKey { x, decoding_key })
+            (key.key_id().clone(), VerifyingKey { x, decoding_key })
         });
         Self { keys: keys.collect() }
     }
@@ -144,7 +147,8 @@ impl KeySet {
             }
             let (key_id, key) =
                 member("kid").zip(member("x")).ok_or(InvalidKeySet::MalformedKey)?;
-            keys.insert(key_id.to_owned(), VerifyingKey::read(key_id, key)?);
+            let (key_id, key) = VerifyingKey::read(key_id, key)?;
+            keys.insert(key_id, key);
         }
         Ok(Self { keys })
     }
@@ -157,7 +161,7 @@ impl KeySet {
             crv: "Ed25519",
             usage: "sig",
             alg: "EdDSA",
-            kid: key_id,
+            kid: key_id.as_str(),
             x: &key.x,
         });
         // Maps of strings always have a JSON form; an empty set would refuse everything.
@@ -171,26 +175,71 @@ impl KeySet {
         self.keys.is_empty()
     }
 
-    /// Reads an identity token. `now` is in Unix seconds.
+    /// The ids of the keys, in order.
+    pub fn key_ids(&self) -> impl Iterator<Item = &KeyId> {
+        self.keys.keys()
+    }
+
+    /// Reads an identity token. `now` is in Unix seconds. Revocations are for
+    /// [`Verifier`](crate::Verifier) to look at.
     ///
     /// # Errors
     /// The token is not one that an issuer of this set made, or not for now.
-    pub fn verify_identity(&self, token: &str, now: u64) -> Result<IdentityClaims, VerifyError> {
-        let payload = self.verify(Kind::Identity, token, now)?;
-        payload.into_identity().ok_or(VerifyError::MalformedClaims)
+    pub fn verify_identity(
+        &self,
+        token: &str,
+        now: u64,
+    ) -> Result<Verified<IdentityClaims>, VerifyError> {
+        let Verified { claims, token_id, key_id } = self.verify(Kind::Identity, token, now, 0)?;
+        let claims = claims.into_identity().ok_or(VerifyError::MalformedClaims)?;
+        Ok(Verified { claims, token_id, key_id })
     }
 
-    /// Reads a join credential. `now` is in Unix seconds. That the bearer also holds the key it
-    /// is bound to is for [`verify_joining`](Self::verify_joining) to say.
+    /// Reads a join credential. `now` is in Unix seconds. Revocations, and that the bearer also
+    /// holds the key it is bound to, are for [`Verifier`](crate::Verifier) to look at.
     ///
     /// # Errors
     /// The credential is not one that an issuer of this set made, or not for now.
-    pub fn verify_join(&self, credential: &str, now: u64) -> Result<JoinClaims, VerifyError> {
-        let payload = self.verify(Kind::Join, credential, now)?;
-        payload.into_join().ok_or(VerifyError::MalformedClaims)
+    pub fn verify_join(
+        &self,
+        credential: &str,
+        now: u64,
+    ) -> Result<Verified<JoinClaims>, VerifyError> {
+        self.verify_join_with_grace(credential, now, 0)
     }
 
-    fn verify(&self, kind: Kind, token: &str, now: u64) -> Result<Payload, VerifyError> {
+    /// Reads a join credential that may have ended, at most [`RECONNECT_SECONDS`] ago.
+    ///
+    /// # Errors
+    /// The credential is not one that an issuer of this set made, or too old.
+    pub fn verify_previous_join(
+        &self,
+        credential: &str,
+        now: u64,
+    ) -> Result<Verified<JoinClaims>, VerifyError> {
+        self.verify_join_with_grace(credential, now, RECONNECT_SECONDS)
+    }
+
+    fn verify_join_with_grace(
+        &self,
+        credential: &str,
+        now: u64,
+        grace: u64,
+    ) -> Result<Verified<JoinClaims>, VerifyError> {
+        let Verified { claims, token_id, key_id } =
+            self.verify(Kind::Join, credential, now, grace)?;
+        let claims = claims.into_join().ok_or(VerifyError::MalformedClaims)?;
+        Ok(Verified { claims, token_id, key_id })
+    }
+
+    /// A token holds for `grace` seconds beyond its life.
+    fn verify(
+        &self,
+        kind: Kind,
+        token: &str,
+        now: u64,
+        grace: u64,
+    ) -> Result<Verified<Payload>, VerifyError> {
         if token.len() > TOKEN_LENGTH_MAX {
             return Err(VerifyError::TooLong);
         }
@@ -204,22 +253,25 @@ impl KeySet {
         if header.crit.is_some() {
             return Err(VerifyError::Malformed);
         }
-        let key = self.keys.get(&header.kid).ok_or(VerifyError::UnknownKey)?;
-        let payload = jsonwebtoken::decode::<Payload>(token, &key.decoding_key, &validation())
+        let (key_id, key) =
+            self.keys.get_key_value(header.kid.as_str()).ok_or(VerifyError::UnknownKey)?;
+        let claims = jsonwebtoken::decode::<Payload>(token, &key.decoding_key, &validation())
             .map_err(|error| refusal(error.kind()))?
             .claims;
-        check_life(&payload, now)?;
-        Ok(payload)
+        check_life(&claims, now, grace)?;
+        Ok(Verified { token_id: claims.jti, key_id: key_id.clone(), claims })
     }
 }
 
 impl VerifyingKey {
-    fn read(key_id: &str, x: &str) -> Result<Self, InvalidKeySet> {
+    fn read(key_id: &str, x: &str) -> Result<(KeyId, Self), InvalidKeySet> {
         let public_key = URL_SAFE_NO_PAD.decode(x).map_err(|_| InvalidKeySet::MalformedKey)?;
-        if public_key.len() != PUBLIC_KEY_BYTES || thumbprint::of_ed25519(&public_key) != key_id {
+        let named = thumbprint::of_ed25519(&public_key);
+        if public_key.len() != PUBLIC_KEY_BYTES || named.as_str() != key_id {
             return Err(InvalidKeySet::MalformedKey);
         }
-        Ok(Self { x: x.to_owned(), decoding_key: DecodingKey::from_ed_der(&public_key) })
+        let decoding_key = DecodingKey::from_ed_der(&public_key);
+        Ok((named, Self { x: x.to_owned(), decoding_key }))
     }
 }
 
@@ -241,8 +293,8 @@ fn validation() -> Validation {
 }
 
 /// A token lives from `nbf` until before `exp`, with leeway at both ends.
-fn check_life(payload: &Payload, now: u64) -> Result<(), VerifyError> {
-    if now >= payload.exp.saturating_add(LEEWAY_SECONDS) {
+fn check_life(payload: &Payload, now: u64, grace: u64) -> Result<(), VerifyError> {
+    if now >= payload.exp.saturating_add(grace).saturating_add(LEEWAY_SECONDS) {
         return Err(VerifyError::Expired);
     }
     if payload.nbf > now.saturating_add(LEEWAY_SECONDS) {

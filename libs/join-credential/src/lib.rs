@@ -1,5 +1,6 @@
-//! What proves who somebody is: identity tokens, join credentials, and the proof that a terminal
-//! holds the key its credential is bound to.
+//! What proves who somebody is: identity tokens and join credentials, both bound to a terminal's
+//! key, the proofs that a terminal holds that key, and what was revoked. [`Verifier`] is where a
+//! service begins.
 //!
 //! Tokens are JWTs (RFC 7519) signed with Ed25519 (RFC 8037) and read as RFC 8725 advises: one
 //! algorithm, an explicit type, keys from a known set only, every claim required and of its type.
@@ -10,17 +11,32 @@
 mod claims;
 mod key_set;
 mod proof;
+mod provenance;
+mod revocation;
 mod signing_key;
+mod terminal_key;
 mod thumbprint;
+mod verifier;
 
 pub use claims::{IdentityClaims, JoinClaims};
 pub use key_set::{InvalidKeySet, KEYS_MAX, KeySet, VerifyError};
-pub use proof::{JoinError, ProofError, TerminalKey, key_thumbprint, verify_join_proof};
+pub use proof::{
+    JoinError, ProofError, REFRESH_WINDOW_SECONDS, RefreshError, key_thumbprint, verify_join_proof,
+    verify_refresh_proof,
+};
+pub use provenance::{InvalidKeyId, InvalidTokenId, KeyId, Provenance, TokenId, Verified};
+pub use revocation::{REVOKED_OTHERS_MAX, REVOKED_TOKENS_MAX, Revocation, RevocationList, Revoked};
 pub use signing_key::{InvalidSigningKey, SigningError, SigningKey};
+pub use terminal_key::TerminalKey;
 pub use thumbprint::PUBLIC_KEY_LENGTH;
+pub use verifier::Verifier;
 
 /// The longest token that is read or made, in bytes; a real one has about 700.
 pub const TOKEN_LENGTH_MAX: usize = 4096;
 
 /// How far clocks of issuer and verifier may be apart, in seconds.
 pub const LEEWAY_SECONDS: u64 = 60;
+
+/// How long after its end a join credential still shows that its user was in its meeting, in
+/// seconds.
+pub const RECONNECT_SECONDS: u64 = 12 * 60 * 60;

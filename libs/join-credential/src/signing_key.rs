@@ -2,25 +2,19 @@
 
 use std::fmt;
 
-use aws_lc_rs::{
-    rand,
-    signature::{Ed25519KeyPair, KeyPair as _},
-};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 
 use crate::{
-    TOKEN_LENGTH_MAX,
+    KeyId, TOKEN_LENGTH_MAX, TokenId,
     claims::{IdentityClaims, JoinClaims, Kind, Payload},
     thumbprint,
 };
 
-const TOKEN_ID_BYTES: usize = 16;
-
 /// An Ed25519 key pair, named by its thumbprint.
 #[derive(Clone)]
 pub struct SigningKey {
-    key_id: String,
+    key_id: KeyId,
     public_key: Vec<u8>,
     encoding_key: EncodingKey,
 }
@@ -78,7 +72,7 @@ impl SigningKey {
 
     /// The key's name in tokens and key sets: its JWK thumbprint.
     #[must_use]
-    pub fn key_id(&self) -> &str {
+    pub const fn key_id(&self) -> &KeyId {
         &self.key_id
     }
 
@@ -91,7 +85,7 @@ impl SigningKey {
     /// # Errors
     /// The token would be too long, or signing failed.
     pub fn issue_identity(&self, claims: &IdentityClaims) -> Result<String, SigningError> {
-        self.issue(Kind::Identity, &Payload::of_identity(claims, new_token_id()?))
+        self.issue(Kind::Identity, &Payload::of_identity(claims, TokenId::generate()?))
     }
 
     /// Makes a join credential.
@@ -99,13 +93,13 @@ impl SigningKey {
     /// # Errors
     /// The credential would be too long, or signing failed.
     pub fn issue_join(&self, claims: &JoinClaims) -> Result<String, SigningError> {
-        self.issue(Kind::Join, &Payload::of_join(claims, new_token_id()?))
+        self.issue(Kind::Join, &Payload::of_join(claims, TokenId::generate()?))
     }
 
     fn issue(&self, kind: Kind, payload: &Payload) -> Result<String, SigningError> {
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(kind.typ().to_owned());
-        header.kid = Some(self.key_id.clone());
+        header.kid = Some(self.key_id.to_string());
         let token = jsonwebtoken::encode(&header, payload, &self.encoding_key)
             .map_err(|_| SigningError::Failed)?;
         if token.len() > TOKEN_LENGTH_MAX {
@@ -119,10 +113,4 @@ impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SigningKey").field("key_id", &self.key_id).finish_non_exhaustive()
     }
-}
-
-fn new_token_id() -> Result<String, SigningError> {
-    let mut random = [0; TOKEN_ID_BYTES];
-    rand::fill(&mut random).map_err(|_| SigningError::Failed)?;
-    Ok(URL_SAFE_NO_PAD.encode(random))
 }

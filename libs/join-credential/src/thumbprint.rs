@@ -4,6 +4,8 @@ use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use tributary_identifiers::KeyThumbprint;
 
+use crate::KeyId;
+
 /// Length in bytes of a P-256 public key as an uncompressed point: 0x04, x, y.
 pub const PUBLIC_KEY_LENGTH: usize = 65;
 
@@ -11,9 +13,10 @@ const UNCOMPRESSED_POINT: u8 = 4;
 const COORDINATE_LENGTH: usize = 32;
 
 /// Thumbprint of an Ed25519 key (RFC 8037 section 2); names the key as its `kid`.
-pub(crate) fn of_ed25519(public_key: &[u8]) -> String {
+pub(crate) fn of_ed25519(public_key: &[u8]) -> KeyId {
     let x = URL_SAFE_NO_PAD.encode(public_key);
-    sha256_base64url(&format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#))
+    let jwk = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
+    KeyId::of_thumbprint(&sha256_base64url(&jwk))
 }
 
 /// Thumbprint of a P-256 key (RFC 7638 section 3.2); `None` unless it has the form of an
@@ -43,7 +46,7 @@ mod tests {
     #[test]
     fn the_ed25519_key_of_rfc_8037_has_the_thumbprint_given_there() {
         let x = URL_SAFE_NO_PAD.decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
-        assert_eq!(of_ed25519(&x), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        assert_eq!(of_ed25519(&x).as_str(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     }
 
     #[test]

@@ -3,10 +3,12 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
+    sync::Arc,
     time::Duration,
 };
 
 use async_nats::{Client, ConnectOptions, Event};
+use tokio::sync::watch;
 use tributary_service_runtime::{Dependency, NatsConfig};
 
 /// A NATS connection can't be opened with this configuration.
@@ -20,6 +22,15 @@ pub enum ConnectError {
         /// What NATS says.
         source: async_nats::ConnectError,
     },
+}
+
+/// Whether a connection is up. What is said on core NATS while it is not, is missed for good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// True while it is up.
+    pub up: bool,
+    /// How often it has come up: what was kept from an earlier time may be old.
+    pub times: u64,
 }
 
 /// What the two kinds of connection differ in.
@@ -40,10 +51,12 @@ pub(crate) async fn open(
     name: &str,
     profile: Profile,
     dependency: &Dependency,
+    link: watch::Sender<Link>,
 ) -> Result<Client, ConnectError> {
     let kind = profile.kind;
     dependency.not_ready("connecting to NATS");
     let state = dependency.clone();
+    let link = Arc::new(link);
     let mut options = ConnectOptions::new()
         .name(format!("{name} {kind}"))
         .ping_interval(profile.ping_interval)
@@ -54,8 +67,8 @@ pub(crate) async fn open(
         .max_reconnects(None)
         .reconnect_delay_callback(|attempt| jittered(backoff(attempt)))
         .event_callback(move |event| {
-            let state = state.clone();
-            async move { report(kind, &state, &event) }
+            let (state, link) = (state.clone(), Arc::clone(&link));
+            async move { report(kind, &state, &link, &event) }
         });
     if !config.user.is_empty() {
         options = options
@@ -68,14 +81,16 @@ pub(crate) async fn open(
         .map_err(|source| ConnectError::Connect { url: config.url.clone(), source })
 }
 
-fn report(kind: &'static str, state: &Dependency, event: &Event) {
+fn report(kind: &'static str, state: &Dependency, link: &watch::Sender<Link>, event: &Event) {
     match event {
         Event::Connected => {
             state.ready();
+            link.send_modify(|link| *link = Link { up: true, times: link.times + 1 });
             tracing::info!(kind, "connected to NATS");
         }
         Event::Disconnected | Event::Closed => {
             state.not_ready("disconnected from NATS");
+            link.send_modify(|link| link.up = false);
             tracing::warn!(kind, "disconnected from NATS");
         }
         Event::SlowConsumer(_) => {

@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
-use async_nats::{Client, HeaderMap, Message, Subscriber, jetstream};
+use async_nats::{Client, HeaderMap, Message, Subject, Subscriber, jetstream};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
+use tokio::sync::watch;
+use tributary_identifiers::{OrganisationId, UserId};
 use tributary_service_runtime::{Dependency, NatsConfig, propagation};
 
 use crate::{
-    connection::{self, ConnectError},
+    connection::{self, ConnectError, Link},
     subjects::{self, MeetingScope},
 };
 
 pub(crate) const EVENT_STREAM: &str = "EVENTS";
+pub(crate) const NOTICE_STREAM: &str = "NOTICES";
 /// Events are read back from the registry's database; the stream only carries them.
 const EVENT_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 const EVENT_BYTES_MAX: i64 = 1 << 30;
@@ -26,11 +29,12 @@ const ACK_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct ControlBus {
     client: Client,
     jetstream: jetstream::Context,
+    link: watch::Receiver<Link>,
 }
 
-/// The event is not known to be stored: publish it again.
+/// What was to be published is not known to have arrived: publish it again.
 #[derive(Debug, thiserror::Error)]
-#[error("the event was not stored: {0}")]
+#[error("not published: {0}")]
 pub struct PublishError(String);
 
 impl ControlBus {
@@ -49,16 +53,23 @@ impl ControlBus {
             subscription_capacity: 4096,
             client_capacity: 1024,
         };
-        let client = connection::open(config, name, profile, dependency).await?;
+        let (told, link) = watch::channel(Link::default());
+        let client = connection::open(config, name, profile, dependency, told).await?;
         let jetstream = jetstream::ContextBuilder::new()
             .timeout(ACK_TIMEOUT)
             .ack_timeout(ACK_TIMEOUT)
             .build(client.clone());
-        Ok(Self { client, jetstream })
+        Ok(Self { client, jetstream, link })
     }
 
     pub(crate) const fn jetstream(&self) -> &jetstream::Context {
         &self.jetstream
+    }
+
+    /// Whether the connection is up, and for which time.
+    #[must_use]
+    pub fn link(&self) -> watch::Receiver<Link> {
+        self.link.clone()
     }
 
     /// Makes the event stream if it is not there.
@@ -66,11 +77,29 @@ impl ControlBus {
     /// # Errors
     /// JetStream can't be reached, or a stream of that name is of another shape.
     pub async fn ensure_event_stream(&self) -> Result<(), PublishError> {
+        self.ensure_stream(EVENT_STREAM, "what has happened in meetings", subjects::all_events())
+            .await
+    }
+
+    /// Makes the notice stream if it is not there.
+    ///
+    /// # Errors
+    /// JetStream can't be reached, or a stream of that name is of another shape.
+    pub async fn ensure_notice_stream(&self) -> Result<(), PublishError> {
+        self.ensure_stream(NOTICE_STREAM, "what users are told", subjects::all_notices()).await
+    }
+
+    async fn ensure_stream(
+        &self,
+        name: &str,
+        description: &str,
+        subject: Subject,
+    ) -> Result<(), PublishError> {
         self.jetstream
             .get_or_create_stream(jetstream::stream::Config {
-                name: EVENT_STREAM.to_owned(),
-                description: Some("what has happened in meetings".to_owned()),
-                subjects: vec![subjects::all_events().to_string()],
+                name: name.to_owned(),
+                description: Some(description.to_owned()),
+                subjects: vec![subject.to_string()],
                 max_age: EVENT_AGE_MAX,
                 max_bytes: EVENT_BYTES_MAX,
                 duplicate_window: DUPLICATE_WINDOW,
@@ -94,14 +123,38 @@ impl ControlBus {
         number: u64,
         payload: Bytes,
     ) -> Result<(), PublishError> {
+        let id = format!("{}/{}/{number}", scope.organisation, scope.meeting);
+        self.publish_once(scope.event(), &id, payload).await
+    }
+
+    /// Publishes a notice and returns when it is stored; publishing the same id twice stores it
+    /// once.
+    ///
+    /// # Errors
+    /// It is not known to be stored: publish it again.
+    pub async fn publish_notice(
+        &self,
+        organisation: &OrganisationId,
+        user: &UserId,
+        notice_id: &str,
+        payload: Bytes,
+    ) -> Result<(), PublishError> {
+        self.publish_once(subjects::notice(organisation, user), notice_id, payload).await
+    }
+
+    async fn publish_once(
+        &self,
+        subject: Subject,
+        id: &str,
+        payload: Bytes,
+    ) -> Result<(), PublishError> {
         let mut headers = HeaderMap::new();
         propagation::inject_with(&tracing::Span::current(), |name, value| {
             headers.insert(name, value)
         });
-        let id = format!("{}/{}/{number}", scope.organisation, scope.meeting);
-        headers.insert(async_nats::header::NATS_MESSAGE_ID, id.as_str());
+        headers.insert(async_nats::header::NATS_MESSAGE_ID, id);
         self.jetstream
-            .publish_with_headers(scope.event(), headers, payload)
+            .publish_with_headers(subject, headers, payload)
             .await
             .map_err(|error| PublishError(error.to_string()))?
             .await
@@ -113,6 +166,26 @@ impl ControlBus {
     pub async fn subscribe_events(&self, scope: &MeetingScope) -> Option<EventSubscription> {
         // The only error is a subject that can't be subscribed to, and subjects are typed.
         self.client.subscribe(scope.event()).await.ok().map(EventSubscription)
+    }
+
+    /// Says something on core NATS to whoever listens now. Returns when it has been handed to the
+    /// server.
+    ///
+    /// # Errors
+    /// The connection is not up.
+    pub async fn tell(&self, subject: Subject, payload: Bytes) -> Result<(), PublishError> {
+        if !self.link.borrow().up {
+            return Err(PublishError("there is no connection to NATS".to_owned()));
+        }
+        let failed = |error: &dyn std::fmt::Display| PublishError(error.to_string());
+        self.client.publish(subject, payload).await.map_err(|error| failed(&error))?;
+        self.client.flush().await.map_err(|error| failed(&error))
+    }
+
+    /// Hears what is said on a subject from now on, while the connection is up.
+    pub async fn hear(&self, subject: Subject) -> Option<Subscriber> {
+        // The only error is a subject that can't be subscribed to, and subjects are typed.
+        self.client.subscribe(subject).await.ok()
     }
 
     /// Hears who is behind which relay, in all meetings.

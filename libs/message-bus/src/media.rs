@@ -10,10 +10,13 @@ use async_nats::{Client, Message, Subject, connection::State};
 use bytes::Bytes;
 use crossbeam_queue::ArrayQueue;
 use futures_util::{FutureExt as _, StreamExt as _};
-use tokio::{sync::Notify, task::AbortHandle};
+use tokio::{
+    sync::{Notify, watch},
+    task::AbortHandle,
+};
 use tributary_service_runtime::{Dependency, NatsConfig};
 
-use crate::connection::{self, ConnectError};
+use crate::connection::{self, ConnectError, Link};
 
 /// Messages between the connection and the inbox: 100 ms of 50 relays.
 const SUBSCRIPTION_CAPACITY: usize = 256;
@@ -45,7 +48,9 @@ impl MediaBus {
             subscription_capacity: SUBSCRIPTION_CAPACITY,
             client_capacity: CLIENT_CAPACITY,
         };
-        Ok(Self { client: connection::open(config, name, profile, dependency).await? })
+        // Media asks the client itself, frame by frame.
+        let (link, _) = watch::channel(Link::default());
+        Ok(Self { client: connection::open(config, name, profile, dependency, link).await? })
     }
 
     /// Hands a message over for sending, or drops it: never waits. True if handed over.

@@ -5,11 +5,19 @@ use std::fmt::Write as _;
 
 use tributary_identifiers::RelayId;
 
-use crate::{control::EVENT_STREAM, lease::BUCKET};
+use crate::{
+    control::{EVENT_STREAM, NOTICE_STREAM},
+    lease::BUCKET,
+    objects::{OBJECT_BUCKET, OBJECT_STREAM},
+};
 
 /// A NATS user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum User {
+    /// The credential service.
+    Credential,
+    /// Access control.
+    AccessControl,
     /// The meeting-registry.
     MeetingRegistry,
     /// All mixers.
@@ -32,6 +40,8 @@ impl User {
     #[must_use]
     pub fn name(&self) -> String {
         match self {
+            Self::Credential => "credential".to_owned(),
+            Self::AccessControl => "access-control".to_owned(),
             Self::MeetingRegistry => "meeting-registry".to_owned(),
             Self::Mixer => "mixer".to_owned(),
             Self::Relay(relay) => format!("relay-{relay}"),
@@ -43,11 +53,26 @@ impl User {
     pub fn permissions(&self) -> Permissions {
         let inbox = format!("{}.>", inbox_prefix(&self.name()));
         let (publish, subscribe) = match self {
+            Self::Credential => (vec!["trib-trust.*".to_owned()], vec!["trib-trust.*".to_owned()]),
+            Self::AccessControl => (
+                vec!["trib-access.*.*".to_owned()],
+                vec!["trib-access.*.*".to_owned(), "trib.*.*.event".to_owned()],
+            ),
             Self::MeetingRegistry => (
                 vec![
                     "trib.*.*.event".to_owned(),
+                    "trib-notice.*.*".to_owned(),
                     format!("$JS.API.STREAM.CREATE.{EVENT_STREAM}"),
                     format!("$JS.API.STREAM.INFO.{EVENT_STREAM}"),
+                    format!("$JS.API.STREAM.CREATE.{NOTICE_STREAM}"),
+                    format!("$JS.API.STREAM.INFO.{NOTICE_STREAM}"),
+                    format!("$O.{OBJECT_BUCKET}.C.*.*"),
+                    format!("$O.{OBJECT_BUCKET}.M.*"),
+                    format!("$JS.API.STREAM.CREATE.{OBJECT_STREAM}"),
+                    format!("$JS.API.STREAM.INFO.{OBJECT_STREAM}"),
+                    format!("$JS.API.STREAM.PURGE.{OBJECT_STREAM}"),
+                    format!("$JS.API.DIRECT.GET.{OBJECT_STREAM}"),
+                    format!("$JS.API.DIRECT.GET.{OBJECT_STREAM}.$O.{OBJECT_BUCKET}.M.*"),
                 ],
                 vec![],
             ),
@@ -71,6 +96,8 @@ impl User {
                     format!("trib.*.*.down.relay.{relay}"),
                     format!("trib.*.*.plan.{relay}"),
                     "trib.*.*.event".to_owned(),
+                    "trib-notice.*.*".to_owned(),
+                    "trib-trust.*".to_owned(),
                 ],
             ),
         };

@@ -1,9 +1,14 @@
-//! Every NATS subject of the platform. All begin with `trib.<organisation>.<meeting>.`
+//! Every NATS subject of the platform. What belongs to a meeting begins with
+//! `trib.<organisation>.<meeting>.`; the other roots are `trib-notice`, `trib-access` and
+//! `trib-trust`.
 
 use async_nats::Subject;
-use tributary_identifiers::{MeetingId, OrganisationId, RelayId};
+use tributary_identifiers::{MeetingId, OrganisationId, RelayId, UserId};
 
 const ROOT: &str = "trib";
+const NOTICE_ROOT: &str = "trib-notice";
+const ACCESS_ROOT: &str = "trib-access";
+const TRUST_ROOT: &str = "trib-trust";
 
 /// A meeting, as it stands in a subject.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,6 +66,12 @@ impl MeetingScope {
         self.subject(format_args!("event"))
     }
 
+    /// Said by access-control when a share of the meeting was made or revoked.
+    #[must_use]
+    pub fn shares_changed(&self) -> Subject {
+        format!("{ACCESS_ROOT}.{}.{}", self.organisation, self.meeting).into()
+    }
+
     /// The meeting's key in the lease bucket.
     #[must_use]
     pub fn lease_key(&self) -> String {
@@ -78,6 +89,51 @@ pub fn all_needs() -> Subject {
 #[must_use]
 pub fn all_events() -> Subject {
     format!("{ROOT}.*.*.event").into()
+}
+
+/// What one user is told outside of a meeting; kept by JetStream.
+#[must_use]
+pub fn notice(organisation: &OrganisationId, user: &UserId) -> Subject {
+    format!("{NOTICE_ROOT}.{organisation}.{user}").into()
+}
+
+/// What all users are told.
+#[must_use]
+pub fn all_notices() -> Subject {
+    format!("{NOTICE_ROOT}.*.*").into()
+}
+
+/// Changes of the shares of all meetings.
+#[must_use]
+pub fn all_shares_changed() -> Subject {
+    format!("{ACCESS_ROOT}.*.*").into()
+}
+
+/// Said by credential when something was revoked: an encoded `Revocation`.
+#[must_use]
+pub fn revoked() -> Subject {
+    format!("{TRUST_ROOT}.revoked").into()
+}
+
+/// Said by credential when the signing keys have changed: get them again.
+#[must_use]
+pub fn keys_changed() -> Subject {
+    format!("{TRUST_ROOT}.keys").into()
+}
+
+/// Reads back the meeting of an `event` or `shares_changed` subject; `None` if it is neither.
+#[must_use]
+pub fn meeting_of(subject: &str) -> Option<MeetingScope> {
+    let tokens: Vec<_> = subject.split('.').collect();
+    match *tokens.as_slice() {
+        [ROOT, organisation, meeting, "event"] | [ACCESS_ROOT, organisation, meeting] => {
+            Some(MeetingScope {
+                organisation: organisation.parse().ok()?,
+                meeting: meeting.parse().ok()?,
+            })
+        }
+        _ => None,
+    }
 }
 
 /// Reads back the meeting and the relay of an `up` or `need` subject; `None` if it is neither.
@@ -121,6 +177,16 @@ mod tests {
             ["trib.default.42.down.a", "trib.default.x.up.a", "trib.default.42.up.a.b", "up.a"]
         {
             assert_eq!(meeting_and_relay(subject), None, "{subject}");
+        }
+    }
+
+    #[test]
+    fn the_meeting_of_an_event_or_a_change_of_shares_is_read_back() {
+        for subject in [scope().event(), scope().shares_changed()] {
+            assert_eq!(meeting_of(&subject), Some(scope()), "{subject}");
+        }
+        for subject in ["trib.default.42.up", "trib-notice.default.42", "trib-access.default.x"] {
+            assert_eq!(meeting_of(subject), None, "{subject}");
         }
     }
 

@@ -21,7 +21,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::{Error, Secret, propagation};
 
-/// After this a call is given up with `DEADLINE_EXCEEDED`, unless it has a shorter deadline.
+/// After this a call is given up with `DEADLINE_EXCEEDED`, unless its channel says otherwise.
 /// Longer than the slowest answer that is worth waiting for (a password hash under load).
 pub const CALL_DEADLINE: Duration = Duration::from_secs(5);
 /// After this an unreachable peer is `UNAVAILABLE`.
@@ -46,10 +46,23 @@ impl ServiceChannel {
     /// # Errors
     /// If `url` is no URL, or the token can't travel in a header.
     pub fn lazy(peer: &'static str, url: &str, token: &Secret) -> Result<Self, Error> {
+        Self::patient(peer, url, token, CALL_DEADLINE)
+    }
+
+    /// As [`ServiceChannel::lazy`]; a call is given up after `deadline`.
+    ///
+    /// # Errors
+    /// As [`ServiceChannel::lazy`].
+    pub fn patient(
+        peer: &'static str,
+        url: &str,
+        token: &Secret,
+        deadline: Duration,
+    ) -> Result<Self, Error> {
         let unusable = |source| Error::PeerAddress { peer, url: url.to_owned(), source };
         let mut endpoint = Endpoint::from_shared(url.to_owned())
             .map_err(unusable)?
-            .timeout(CALL_DEADLINE)
+            .timeout(deadline)
             .connect_timeout(CONNECT_DEADLINE)
             .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
             .keep_alive_timeout(KEEPALIVE_DEADLINE)

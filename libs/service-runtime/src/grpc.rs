@@ -31,8 +31,9 @@ const STREAMS_MAX: u32 = 1024;
 const HEADER_BYTES_MAX: u32 = 16 * 1024;
 /// Streams that a client may open and reset before it is dropped (CVE-2023-44487).
 const PENDING_RESETS_MAX: usize = 32;
-/// A call that has not been answered after this is given up.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+/// A call that has not been answered after this is given up: as long as the largest file may take to
+/// arrive. Callers give up earlier, and what nobody waits for ends with them.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(10 * 60);
 /// A silent connection is asked for a sign of life this often, so that dead ones don't add up.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// And given this long to answer.

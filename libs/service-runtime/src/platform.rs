@@ -208,13 +208,26 @@ impl Platform {
     /// # Errors
     /// If the peer's address is no URL, or the token can't travel in a header.
     pub fn channel(&self, peer: Peer) -> Result<ServiceChannel, Error> {
+        self.patient_channel(peer, crate::CALL_DEADLINE)
+    }
+
+    /// As [`Platform::channel`], for calls that may take longer: those that wait for somebody
+    /// else's mail server, or for a file to arrive.
+    ///
+    /// # Errors
+    /// As [`Platform::channel`].
+    pub fn patient_channel(
+        &self,
+        peer: Peer,
+        deadline: Duration,
+    ) -> Result<ServiceChannel, Error> {
         let services = &self.config.services;
         let url = match peer {
             Peer::Credential => &services.credential,
             Peer::MeetingRegistry => &services.meeting_registry,
             Peer::AccessControl => &services.access_control,
         };
-        ServiceChannel::lazy(peer.name(), url, &self.config.security.service_token)
+        ServiceChannel::patient(peer.name(), url, &self.config.security.service_token, deadline)
     }
 
     /// Begins the end of this process: it is not ready any more, and everybody is told.

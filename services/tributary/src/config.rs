@@ -92,6 +92,8 @@ impl Config {
         let mut faults = self.mixer.faults();
         faults.extend(self.relay.faults());
         faults.extend(self.meeting_registry.check().err().map(|fault| fault.to_string()));
+        faults.extend(self.access_control.check().err().map(|fault| fault.to_string()));
+        faults.extend(self.credential.check().err().map(|fault| fault.to_string()));
         faults
     }
 

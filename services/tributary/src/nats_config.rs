@@ -37,7 +37,8 @@ pub struct Args {
 
 /// Makes the configuration.
 pub fn render(args: &Args) -> anyhow::Result<String> {
-    let mut users = vec![User::MeetingRegistry, User::Mixer];
+    let mut users =
+        vec![User::Credential, User::AccessControl, User::MeetingRegistry, User::Mixer];
     users.extend(args.relays.iter().cloned().map(User::Relay));
     fs::create_dir_all(&args.passwords)
         .with_context(|| format!("make the folder {}", args.passwords.display()))?;
@@ -57,7 +58,7 @@ pub fn render(args: &Args) -> anyhow::Result<String> {
     if let Some(folder) = &args.store_dir {
         text.push_str(&format!(
             "jetstream {{\n  store_dir: \"{}\"\n  sync_interval: always\n  \
-             max_memory_store: 256MB\n  max_file_store: 2GB\n}}\n",
+             max_memory_store: 256MB\n  max_file_store: 8GB\n}}\n",
             folder.display()
         ));
     }

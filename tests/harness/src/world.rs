@@ -457,9 +457,9 @@ impl Plan {
             None => subcommand.to_owned(),
         };
         let user = match (service, &relay) {
-            (Service::MeetingRegistry | Service::Mixer, _) => Some(name.clone()),
+            (Service::Nats, _) => None,
             (_, Some((id, _))) => Some(format!("relay-{id}")),
-            _ => None,
+            (_, None) => Some(name.clone()),
         };
         let nats_user = user.map(|user| {
             let file = self.nats.password_file(&user);

@@ -5,7 +5,9 @@
 mod forge;
 mod key_sets;
 mod proofs;
+mod refreshes;
 mod refusals;
+mod revocations;
 
 use tributary_join_credential::{IdentityClaims, JoinClaims};
 
@@ -17,6 +19,7 @@ fn identity() -> IdentityClaims {
         user_id: "u-1".parse().unwrap(),
         display_name: "Zoë 王".to_owned(),
         guest: false,
+        key_thumbprint: "thumb".parse().unwrap(),
         issued_at: NOW,
         expires_at: NOW + 3600,
     }

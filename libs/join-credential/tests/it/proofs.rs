@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use tributary_join_credential::{
-    JoinError, KeySet, ProofError, SigningKey, TerminalKey, VerifyError, verify_join_proof,
+    JoinError, KeySet, ProofError, SigningKey, TerminalKey, Verifier, VerifyError,
+    verify_join_proof,
 };
 
 use crate::{NOW, identity, join};
@@ -10,7 +11,7 @@ use crate::{NOW, identity, join};
 const NONCE: [u8; 32] = [7; 32];
 
 struct World {
-    keys: KeySet,
+    keys: Verifier,
     terminal: TerminalKey,
     credential: String,
     proof: Vec<u8>,
@@ -21,16 +22,17 @@ fn world() -> World {
     let terminal = TerminalKey::generate().unwrap();
     let credential = key.issue_join(&join(terminal.thumbprint().as_str())).unwrap();
     let proof = terminal.sign_join_proof(&NONCE, &credential).unwrap();
-    World { keys: KeySet::of([&key]), terminal, credential, proof }
+    let keys = Verifier { keys: KeySet::of([&key]), ..Verifier::default() };
+    World { keys, terminal, credential, proof }
 }
 
 #[test]
 fn the_holder_of_the_key_gets_in() {
     let World { keys, terminal, credential, proof } = world();
     assert_eq!(proof.len(), 64);
-    let claims =
+    let verified =
         keys.verify_joining(&credential, &terminal.public_key(), &NONCE, &proof, NOW).unwrap();
-    assert_eq!(&claims.key_thumbprint, terminal.thumbprint());
+    assert_eq!(&verified.claims.key_thumbprint, terminal.thumbprint());
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Every token but a right one is refused, for the right reason.
 
 use proptest::prelude::*;
-use tributary_join_credential::{KeySet, SigningError, SigningKey, TerminalKey, VerifyError};
+use tributary_join_credential::{
+    KeySet, RECONNECT_SECONDS, SigningError, SigningKey, TerminalKey, VerifyError,
+};
 
 use crate::{NOW, forge, identity, join};
 
@@ -57,10 +59,13 @@ impl World {
 #[test]
 fn a_right_token_says_what_was_put_into_it() {
     let world = world();
-    let claims = world.keys.verify_join(&world.credential, NOW).unwrap();
-    assert_eq!(claims, join(claims.key_thumbprint.as_str()));
+    let verified = world.keys.verify_join(&world.credential, NOW).unwrap();
+    assert_eq!(verified.claims, join(verified.claims.key_thumbprint.as_str()));
+    assert_eq!(&verified.key_id, world.key.key_id());
     let token = world.key.issue_identity(&identity()).unwrap();
-    assert_eq!(world.keys.verify_identity(&token, NOW).unwrap(), identity());
+    let other = world.keys.verify_identity(&token, NOW).unwrap();
+    assert_eq!(other.claims, identity());
+    assert_ne!(other.token_id, verified.token_id);
 }
 
 #[test]
@@ -80,6 +85,19 @@ fn a_token_lives_from_a_leeway_before_its_start_to_a_leeway_after_its_end() {
     assert_eq!(check(NOW + 300 + 61), Err(VerifyError::Expired));
     assert_eq!(check(u64::MAX), Err(VerifyError::Expired));
     assert_eq!(check(0), Err(VerifyError::NotYetValid));
+}
+
+#[test]
+fn a_credential_that_has_ended_shows_for_half_a_day_that_its_user_was_in() {
+    let world = world();
+    let check = |now| world.keys.verify_previous_join(&world.credential, now).map(|_| ());
+    assert_eq!(check(NOW), Ok(()));
+    assert_eq!(check(NOW + 300 + RECONNECT_SECONDS + 59), Ok(()));
+    assert_eq!(check(NOW + 300 + RECONNECT_SECONDS + 60), Err(VerifyError::Expired));
+    assert_eq!(check(u64::MAX), Err(VerifyError::Expired));
+    let token = world.key.issue_identity(&identity()).unwrap();
+    let refused = world.keys.verify_previous_join(&token, NOW);
+    assert_eq!(refused, Err(VerifyError::WrongType));
 }
 
 #[test]
@@ -108,7 +126,7 @@ fn a_forgers_own_key_is_unknown_and_a_borrowed_key_id_does_not_help() {
     let borrowed = forge::signed(&forger, &world.header, &world.payload);
     world.refuses(&borrowed, VerifyError::BadSignature);
     for kid in ["../../etc/passwd", "", "' or 1=1"] {
-        let header = world.header.replace(world.key.key_id(), kid);
+        let header = world.header.replace(world.key.key_id().as_str(), kid);
         world.refuses_header(&header, VerifyError::UnknownKey);
     }
 }
@@ -179,6 +197,12 @@ fn every_claim_is_required() {
     for name in ["mtg", "cnf"] {
         world.refuses_payload(&world.with_claim(name, None), VerifyError::MalformedClaims);
     }
+    let token = world.key.issue_identity(&identity()).unwrap();
+    let (header, payload) = (forge::part(&token, 0), forge::part(&token, 1));
+    let unbound = payload.replace(r#","cnf":{"jkt":"thumb"}"#, "");
+    assert_ne!(unbound, payload);
+    let refused = world.keys.verify_identity(&forge::signed(&world.key, &header, &unbound), NOW);
+    assert_eq!(refused, Err(VerifyError::MalformedClaims));
 }
 
 #[test]
@@ -202,6 +226,8 @@ fn claims_of_another_type_are_refused_and_never_count_as_absent() {
         ("org", "\"a.b\""),
         ("sub", "\"*\""),
         ("sub", "[\"u-1\"]"),
+        ("jti", "\"x\""),
+        ("jti", "7"),
         ("cnf", "\"x\""),
         ("cnf", "{\"jkt\":1}"),
         ("name", "{}"),
@@ -304,6 +330,6 @@ proptest! {
         claims.meeting_id = meeting.try_into().unwrap();
         claims.expires_at = NOW + life;
         let token = key.issue_join(&claims).unwrap();
-        prop_assert_eq!(KeySet::of([&key]).verify_join(&token, NOW).unwrap(), claims);
+        prop_assert_eq!(KeySet::of([&key]).verify_join(&token, NOW).unwrap().claims, claims);
     }
 }

@@ -9,15 +9,36 @@ use tributary_message_bus::permissions::User;
 use crate::server::{Server, eventually, users};
 
 /// `subject`, and the users who may publish on it and hear it.
-const MATRIX: [(&str, &[&str], &[&str]); 9] = [
+const MATRIX: [(&str, &[&str], &[&str]); 26] = [
     ("trib.default.1.up.office-a", &["relay-office-a"], &["mixer"]),
     ("trib.default.1.need.office-b", &["relay-office-b"], &["mixer"]),
     ("trib.default.1.down.common", &["mixer"], &["relay-office-a", "relay-office-b"]),
     ("trib.default.1.down.relay.office-a", &["mixer"], &["relay-office-a"]),
     ("trib.default.1.plan.office-b", &["mixer"], &["relay-office-b"]),
-    ("trib.default.1.event", &["meeting-registry"], &["relay-office-a", "relay-office-b"]),
+    (
+        "trib.default.1.event",
+        &["meeting-registry"],
+        &["access-control", "relay-office-a", "relay-office-b"],
+    ),
+    ("trib-notice.default.ada", &["meeting-registry"], &["relay-office-a", "relay-office-b"]),
+    ("trib-access.default.1", &["access-control"], &["access-control"]),
+    ("trib-trust.revoked", &["credential"], &["credential", "relay-office-a", "relay-office-b"]),
+    ("trib-trust.keys", &["credential"], &["credential", "relay-office-a", "relay-office-b"]),
     ("$KV.lease.default.1", &["mixer"], &[]),
     ("$JS.API.STREAM.DELETE.EVENTS", &[], &[]),
+    ("$JS.API.STREAM.PURGE.EVENTS", &[], &[]),
+    ("$O.attachments.C.0a.0b", &["meeting-registry"], &[]),
+    ("$O.attachments.M.MGE=", &["meeting-registry"], &[]),
+    ("$O.others.M.MGE=", &[], &[]),
+    ("$JS.API.STREAM.CREATE.OBJ_attachments", &["meeting-registry"], &[]),
+    ("$JS.API.STREAM.INFO.OBJ_attachments", &["meeting-registry"], &[]),
+    ("$JS.API.STREAM.PURGE.OBJ_attachments", &["meeting-registry"], &[]),
+    ("$JS.API.DIRECT.GET.OBJ_attachments", &["meeting-registry"], &[]),
+    ("$JS.API.DIRECT.GET.OBJ_attachments.$O.attachments.M.MGE=", &["meeting-registry"], &[]),
+    ("$JS.API.STREAM.DELETE.OBJ_attachments", &[], &[]),
+    ("$JS.API.STREAM.UPDATE.OBJ_attachments", &[], &[]),
+    ("$JS.API.STREAM.MSG.GET.OBJ_attachments", &[], &[]),
+    ("$JS.API.CONSUMER.CREATE.OBJ_attachments.x.y", &[], &[]),
     ("_INBOX_mixer.x", &[], &["mixer"]),
 ];
 

@@ -28,6 +28,8 @@ impl Drop for Server {
 
 pub fn users() -> Vec<User> {
     vec![
+        User::Credential,
+        User::AccessControl,
         User::MeetingRegistry,
         User::Mixer,
         User::Relay("office-a".parse().unwrap()),

@@ -8,7 +8,7 @@ use tonic_reflection::pb::v1::{
     ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
     server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
 };
-use tributary_contracts::access::v1::{DecideRequest, SetShareMarkRequest};
+use tributary_contracts::access::v1::{DecideRequest, RevokeShareRequest};
 use tributary_service_runtime::grpc::MESSAGE_BYTES_MAX;
 
 use crate::world::{SERVICE, World};
@@ -21,7 +21,7 @@ async fn a_peer_with_the_service_token_is_answered_and_nobody_else() {
         let refusal = world.access_with(token).decide(DecideRequest::default()).await.unwrap_err();
         assert_eq!(refusal.code(), Code::Unauthenticated, "{token:?}");
     }
-    let answer = world.access().set_share_mark(SetShareMarkRequest::default()).await;
+    let answer = world.access().revoke_share(RevokeShareRequest::default()).await;
     assert_eq!(answer.unwrap_err().code(), Code::PermissionDenied, "the service's own refusal");
 }
 

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use tonic::{Request, Response, Status};
 use tributary_contracts::access::v1::{
-    DecideRequest, DecideResponse, SetShareMarkRequest, SetShareMarkResponse,
+    CreateShareRequest, CreateShareResponse, DecideRequest, DecideResponse, ListSharesRequest,
+    ListSharesResponse, RevokeShareRequest, RevokeShareResponse,
     access_service_client::AccessServiceClient,
     access_service_server::{AccessService, AccessServiceServer},
 };
@@ -25,10 +26,24 @@ impl AccessService for Answers {
         Ok(Response::new(DecideResponse::default()))
     }
 
-    async fn set_share_mark(
+    async fn create_share(
         &self,
-        _: Request<SetShareMarkRequest>,
-    ) -> Result<Response<SetShareMarkResponse>, Status> {
+        _: Request<CreateShareRequest>,
+    ) -> Result<Response<CreateShareResponse>, Status> {
+        Err(Status::unavailable("not now"))
+    }
+
+    async fn list_shares(
+        &self,
+        _: Request<ListSharesRequest>,
+    ) -> Result<Response<ListSharesResponse>, Status> {
+        Err(Status::unavailable("not now"))
+    }
+
+    async fn revoke_share(
+        &self,
+        _: Request<RevokeShareRequest>,
+    ) -> Result<Response<RevokeShareResponse>, Status> {
         Err(Status::permission_denied("never"))
     }
 }

@@ -7,21 +7,42 @@
 pub enum Action {
     /// Enter the meeting.
     Join,
-    /// Read what it is about and who is in it.
+    /// Read what it is about, who is in it and what is attached.
     Read,
 }
 
 /// What is known about a user and a meeting at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Facts {
+    /// Of the user in the meeting.
+    pub role: Role,
     /// Of the meeting.
     pub meeting: MeetingState,
-    /// Of the user in the meeting.
-    pub membership: Membership,
+    /// Of the user's client.
+    pub count: Count,
     /// Of the meeting.
-    pub share_mark: ShareMark,
+    pub shares: ShareState,
+    /// Of what the user showed.
+    pub proof: ShareProof,
     /// Of what the user typed.
     pub password: PasswordCheck,
+    /// Of the installation.
+    pub counting: Counting,
+    /// Of the organisation.
+    pub secret_policy: SecretPolicy,
+}
+
+/// What the user is on the member list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Created the meeting.
+    Organiser,
+    /// May run the meeting.
+    Host,
+    /// On the list.
+    Member,
+    /// Not on the list.
+    Outsider,
 }
 
 /// How far a meeting is.
@@ -31,26 +52,41 @@ pub enum MeetingState {
     Absent,
     /// It can be entered.
     Open,
-    /// It is over.
+    /// It is over, and outsiders may still read about it.
     Ended,
+    /// It is over for longer than outsiders may read about it.
+    EndedLongAgo,
 }
 
-/// Whether the user is on the member list; the organiser is its first member.
+/// Whether the client, or the place it asks from, has used up a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Membership {
-    /// On the list.
-    Member,
-    /// Not on the list.
-    Outsider,
+pub enum Count {
+    /// There is room.
+    Within,
+    /// A budget of accesses or of misses is used up.
+    Over,
 }
 
 /// Whether the organiser has shared the meeting with outsiders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ShareMark {
-    /// Shared.
-    Set,
-    /// Not shared.
-    Unset,
+pub enum ShareState {
+    /// Never.
+    Never,
+    /// Every share was revoked.
+    Revoked,
+    /// Every share that was not revoked has expired.
+    Expired,
+    /// At least one share holds.
+    Live,
+}
+
+/// Whether the user has shown that a share which holds was meant for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ShareProof {
+    /// The secret of such a share was shown, or the share names the user.
+    Held,
+    /// Neither.
+    Missing,
 }
 
 /// What the meeting's password says about what the user typed. It concerns outsiders only.
@@ -60,8 +96,30 @@ pub enum PasswordCheck {
     NotNeeded,
     /// It is the password.
     Right,
-    /// It is not, or nothing was typed.
+    /// Nothing was typed.
+    Untyped,
+    /// It is not the password.
     Wrong,
+    /// Too many wrong ones were tried at this meeting, so that none is looked at.
+    Locked,
+}
+
+/// Whose accesses are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Counting {
+    /// Those of outsiders.
+    Outsiders,
+    /// Those of members too.
+    Everybody,
+}
+
+/// Whether the organisation wants outsiders to show the secret of a share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SecretPolicy {
+    /// Once a meeting is shared, its id is enough, and its password if it has one.
+    Optional,
+    /// Outsiders come by a link or because a share names them.
+    Required,
 }
 
 impl Action {
@@ -69,22 +127,66 @@ impl Action {
     pub const ALL: [Self; 2] = [Self::Join, Self::Read];
 }
 
+impl Role {
+    /// All values.
+    pub const ALL: [Self; 4] = [Self::Organiser, Self::Host, Self::Member, Self::Outsider];
+
+    /// Whether it stands on the member list.
+    #[must_use]
+    pub const fn is_listed(self) -> bool {
+        !matches!(self, Self::Outsider)
+    }
+
+    /// Whether it may share the meeting, and take shares back.
+    #[must_use]
+    pub const fn may_share(self) -> bool {
+        matches!(self, Self::Organiser | Self::Host)
+    }
+}
+
 impl MeetingState {
     /// All values.
-    pub const ALL: [Self; 3] = [Self::Absent, Self::Open, Self::Ended];
+    pub const ALL: [Self; 4] = [Self::Absent, Self::Open, Self::Ended, Self::EndedLongAgo];
+
+    /// The state of a meeting that ended at `ended_at` (none: it has not), when outsiders may read
+    /// about it for `readable_for` after that. All in milliseconds, times since 1970.
+    #[must_use]
+    pub const fn at(ended_at: Option<u64>, readable_for: u64, now: u64) -> Self {
+        match ended_at {
+            None => Self::Open,
+            Some(ended_at) if now.saturating_sub(ended_at) <= readable_for => Self::Ended,
+            Some(_) => Self::EndedLongAgo,
+        }
+    }
 }
 
-impl Membership {
+impl Count {
     /// All values.
-    pub const ALL: [Self; 2] = [Self::Member, Self::Outsider];
+    pub const ALL: [Self; 2] = [Self::Within, Self::Over];
 }
 
-impl ShareMark {
+impl ShareState {
     /// All values.
-    pub const ALL: [Self; 2] = [Self::Set, Self::Unset];
+    pub const ALL: [Self; 4] = [Self::Never, Self::Revoked, Self::Expired, Self::Live];
+}
+
+impl ShareProof {
+    /// All values.
+    pub const ALL: [Self; 2] = [Self::Held, Self::Missing];
 }
 
 impl PasswordCheck {
     /// All values.
-    pub const ALL: [Self; 3] = [Self::NotNeeded, Self::Right, Self::Wrong];
+    pub const ALL: [Self; 5] =
+        [Self::NotNeeded, Self::Right, Self::Untyped, Self::Wrong, Self::Locked];
+}
+
+impl Counting {
+    /// All values.
+    pub const ALL: [Self; 2] = [Self::Outsiders, Self::Everybody];
+}
+
+impl SecretPolicy {
+    /// All values.
+    pub const ALL: [Self; 2] = [Self::Optional, Self::Required];
 }

@@ -1,52 +1,63 @@
 //! Finding out the facts that decisions are made from.
 //!
-//! Facts are believed for a short time (`Config::facts_life`) and looked up once however many ask
-//! at the same moment. Failures are not kept.
+//! Meetings and roles come from the meeting registry, shares from the own database. Both are kept
+//! for a short time, forgotten when NATS tells of a change, and looked up once however many ask at
+//! the same moment. What is not there is kept too: whether something is known already tells nothing
+//! about whether it exists.
 
-use std::sync::Arc;
+mod allows;
+mod freshness;
+mod shelf;
 
-use moka::future::Cache;
-use tonic::{Code, Status};
-use tributary_access_control_core::{MeetingState, Membership, ShareMark};
+use std::{sync::Arc, time::Duration};
+
+use tonic::{Code, Request, Status};
+use tributary_access_control_core::{MeetingState, Role, Share};
 use tributary_contracts::registry::v1::{
-    GetAccessFactsRequest, GetAccessFactsResponse, registry_service_client::RegistryServiceClient,
+    GetAccessFactsRequest, GetAccessFactsResponse, Meeting, MemberRole,
+    registry_service_client::RegistryServiceClient,
 };
-use tributary_identifiers::{MeetingId, OrganisationId, UserId};
+use tributary_identifiers::UserId;
+use tributary_message_bus::subjects::MeetingScope;
 use tributary_service_runtime::ServiceChannel;
+use tributary_share_link::SecretHash;
+
+pub use allows::{Allow, RecentAllows};
+pub use freshness::Freshness;
+use shelf::Shelf;
 
 use crate::{
-    clock::unix_now,
     config::Config,
-    store::{Store, StoreError},
+    store::{KeptShare, Recipients, Store, StoreError, in_time},
+    wire,
 };
 
-/// Knows meetings, members and share marks. Clones share everything.
+/// After this the registry counts as gone: who waits for a decision has a deadline too.
+const REGISTRY_DEADLINE: Duration = Duration::from_secs(2);
+/// So many named users of shares weigh as much as one more fact.
+const USERS_PER_WEIGHT: usize = 8;
+
+/// The shares of a meeting, as decisions need them.
+pub type Shares = Arc<[Share<SecretHash>]>;
+
+/// Knows meetings, roles and shares. Clones share everything.
 #[derive(Clone)]
 pub struct FactFinder {
     registry: RegistryServiceClient<ServiceChannel>,
     store: Store,
-    meetings: Cache<(Subject, UserId), Arc<MeetingFacts>>,
-    share_marks: Cache<Subject, ShareMark>,
-}
-
-/// A meeting as a user names it: in the user's own organisation.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Subject {
-    /// The user's organisation.
-    pub organisation: OrganisationId,
-    /// The meeting, which may not exist.
-    pub meeting_id: MeetingId,
+    meetings: Shelf<(MeetingScope, UserId), Arc<MeetingFacts>>,
+    shares: Shelf<MeetingScope, Shares>,
 }
 
 /// What the registry says about a meeting and a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MeetingFacts {
-    /// How far the meeting is.
-    pub state: MeetingState,
-    /// Whether the user is on its list.
-    pub membership: Membership,
-    /// Whether the user is its organiser.
-    pub organiser: bool,
+    /// Whether there is one in this organisation.
+    pub present: bool,
+    /// When it ended, milliseconds since 1970.
+    pub ended_at: Option<u64>,
+    /// What the user is on its list.
+    pub role: Role,
     /// Of the meeting's password, in PHC form.
     pub password_hash: Option<String>,
 }
@@ -62,20 +73,24 @@ pub enum FactError {
     Store(Arc<StoreError>),
 }
 
+impl From<StoreError> for FactError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
 impl FactFinder {
     /// Asks this registry and this store.
     pub fn new(
         config: &Config,
         registry: RegistryServiceClient<ServiceChannel>,
         store: Store,
+        freshness: Arc<Freshness>,
     ) -> Self {
         let (life, max) = (config.facts_life(), config.facts_max);
-        Self {
-            registry,
-            store,
-            meetings: Cache::builder().max_capacity(max).time_to_live(life).build(),
-            share_marks: Cache::builder().max_capacity(max).time_to_live(life).build(),
-        }
+        let meetings = Shelf::new("meetings", life, max, Arc::clone(&freshness), |_| 1);
+        let shares = Shelf::new("shares", life, max, freshness, weigh);
+        Self { registry, store, meetings, shares }
     }
 
     /// The meeting, and what the user is in it.
@@ -84,85 +99,111 @@ impl FactFinder {
     /// The registry did not answer.
     pub async fn meeting(
         &self,
-        subject: &Subject,
+        scope: &MeetingScope,
         user_id: &UserId,
     ) -> Result<Arc<MeetingFacts>, FactError> {
-        let key = (subject.clone(), user_id.clone());
-        self.meetings
-            .try_get_with(key, self.ask_registry(subject, user_id))
-            .await
-            .map_err(|error| FactError::clone(&error))
-    }
-
-    /// Whether the meeting is shared with outsiders.
-    ///
-    /// # Errors
-    /// The database did not answer.
-    pub async fn share_mark(&self, subject: &Subject) -> Result<ShareMark, FactError> {
-        let read = async {
-            let mark = self.store.share_mark(&subject.organisation, subject.meeting_id).await;
-            mark.map_err(|error| FactError::Store(Arc::new(error)))
+        let key = (scope.clone(), user_id.clone());
+        let ask = async || {
+            let answer = self.ask_registry(scope, user_id).await?;
+            Ok(Arc::new(MeetingFacts::from(answer)))
         };
-        self.share_marks
-            .try_get_with(subject.clone(), read)
-            .await
-            .map_err(|error| FactError::clone(&error))
+        self.meetings.get(&key, scope, ask).await
     }
 
-    /// Sets or removes the share mark. Other replicas notice when their facts have aged.
+    /// The shares of the meeting that were carried out.
     ///
     /// # Errors
     /// The database did not answer.
-    pub async fn set_share_mark(
+    pub async fn shares(&self, scope: &MeetingScope) -> Result<Shares, FactError> {
+        let ask = async || {
+            let kept = in_time(self.store.all_shares(scope)).await?;
+            Ok(kept.into_iter().map(share).collect())
+        };
+        self.shares.get(scope, scope, ask).await
+    }
+
+    /// The meeting as it is now, and what the user is in it; never from a cache.
+    ///
+    /// # Errors
+    /// The registry did not answer.
+    pub async fn meeting_now(
         &self,
-        subject: &Subject,
-        mark: ShareMark,
+        scope: &MeetingScope,
         user_id: &UserId,
-    ) -> Result<(), FactError> {
-        let Subject { organisation, meeting_id } = subject;
-        self.store
-            .set_share_mark(organisation, *meeting_id, mark, user_id, unix_now())
-            .await
-            .map_err(|error| FactError::Store(Arc::new(error)))?;
-        self.share_marks.invalidate(subject).await;
-        Ok(())
+    ) -> Result<(Option<Meeting>, Role), FactError> {
+        let answer = self.ask_registry(scope, user_id).await?;
+        let role = role(answer.role());
+        Ok((answer.meeting, role))
     }
 
     async fn ask_registry(
         &self,
-        subject: &Subject,
+        scope: &MeetingScope,
         user_id: &UserId,
-    ) -> Result<Arc<MeetingFacts>, FactError> {
+    ) -> Result<GetAccessFactsResponse, FactError> {
         let question = GetAccessFactsRequest {
-            organisation: subject.organisation.to_string(),
-            meeting_id: subject.meeting_id.to_string(),
+            organisation: scope.organisation.to_string(),
+            meeting_id: scope.meeting.to_string(),
             user_id: user_id.to_string(),
         };
+        let mut question = Request::new(question);
+        question.set_timeout(REGISTRY_DEADLINE);
         let answer = self.registry.clone().get_access_facts(question).await;
-        let answer = answer.map_err(|status: Status| {
+        answer.map(tonic::Response::into_inner).map_err(|status: Status| {
             tracing::warn!(code = ?status.code(), message = status.message(),
                 "the meeting registry did not say what is known about a meeting");
             FactError::Registry(status.code())
-        })?;
-        Ok(Arc::new(MeetingFacts::of(answer.into_inner(), user_id)))
+        })
     }
 }
 
 impl MeetingFacts {
-    fn of(answer: GetAccessFactsResponse, user_id: &UserId) -> Self {
-        let (state, organiser) = match &answer.meeting {
-            None => (MeetingState::Absent, false),
-            Some(meeting) => {
-                let ended = meeting.ended_at.is_some();
-                let state = if ended { MeetingState::Ended } else { MeetingState::Open };
-                (state, meeting.organiser_user_id == user_id.as_str())
-            }
-        };
+    /// How far the meeting is.
+    pub const fn state(&self, readable_for: u64, now: u64) -> MeetingState {
+        if self.present {
+            MeetingState::at(self.ended_at, readable_for, now)
+        } else {
+            MeetingState::Absent
+        }
+    }
+}
+
+impl From<GetAccessFactsResponse> for MeetingFacts {
+    fn from(answer: GetAccessFactsResponse) -> Self {
+        let role = role(answer.role());
+        let ended_at = answer.meeting.as_ref().and_then(|meeting| meeting.ended_at);
         Self {
-            state,
-            membership: if answer.member { Membership::Member } else { Membership::Outsider },
-            organiser,
+            present: answer.meeting.is_some(),
+            ended_at: ended_at.map(wire::millis),
+            role,
             password_hash: Some(answer.password_hash).filter(|hash| !hash.is_empty()),
         }
     }
+}
+
+const fn role(role: MemberRole) -> Role {
+    match role {
+        MemberRole::Unspecified => Role::Outsider,
+        MemberRole::Organiser => Role::Organiser,
+        MemberRole::Host => Role::Host,
+        MemberRole::Member => Role::Member,
+    }
+}
+
+fn share(kept: KeptShare) -> Share<SecretHash> {
+    let users = match kept.recipients {
+        Recipients::Users(users) => users,
+        Recipients::Link | Recipients::Email(_) => Vec::new(),
+    };
+    Share {
+        secret_hash: kept.secret_hash,
+        users,
+        expires_at: kept.expires_at,
+        revoked: kept.revoked_at.is_some(),
+    }
+}
+
+fn weigh(shares: &Shares) -> u32 {
+    let users: usize = shares.iter().map(|share| share.users.len()).sum();
+    u32::try_from(1 + shares.len() + users / USERS_PER_WEIGHT).unwrap_or(u32::MAX)
 }

@@ -1,19 +1,21 @@
-//! Share marks in the database, SQLite or PostgreSQL by the same code.
-//!
-//! A mark is a row; no row, no mark.
+//! What the service keeps in its database, SQLite or PostgreSQL by the same code: shares, decisions
+//! and how many outsiders were refused lately. Budgets are kept beside them by
+//! `tributary-sliding-window`.
 
+mod decision;
 mod migrations;
-mod share_mark;
+mod miss;
+mod share;
 
-use sea_orm::{
-    ActiveValue::Set, DatabaseConnection, DbErr, EntityTrait as _, sea_query::OnConflict,
-};
-use tributary_access_control_core::ShareMark;
-use tributary_identifiers::{MeetingId, OrganisationId, UserId};
+use std::time::Duration;
 
-pub use migrations::Migrations;
+use sea_orm::{DatabaseConnection, DbErr};
 
-/// Reads and writes the service's table. Cheap to clone.
+pub use decision::{DecisionFilter, DecisionRow};
+pub use migrations::{BUDGETS, Migrations};
+pub use share::{BeginShareError, KeptShare, NewShare, Recipients};
+
+/// Reads and writes the service's tables. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
     database: DatabaseConnection,
@@ -24,64 +26,37 @@ pub struct Store {
 #[error("database: {0}")]
 pub struct StoreError(#[from] DbErr);
 
+/// After this the database counts as down for a decision: who waits for one has a deadline too, and
+/// a pool waits longer for a server that does not answer.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// The same, but for decisions: without an answer in time it is an error.
+///
+/// # Errors
+/// The database could not answer, or did not in time.
+pub async fn in_time<T, E: Into<StoreError>>(
+    asking: impl Future<Output = Result<T, E>>,
+) -> Result<T, StoreError> {
+    match tokio::time::timeout(DEADLINE, asking).await {
+        Ok(answer) => answer.map_err(Into::into),
+        Err(_) => Err(DbErr::Custom(format!("no answer within {DEADLINE:?}")).into()),
+    }
+}
+
 impl Store {
-    /// A store on a database whose table has been made by [`Migrations`].
+    /// A store on a database whose tables have been made by [`Migrations`].
     #[must_use]
     pub const fn new(database: DatabaseConnection) -> Self {
         Self { database }
     }
-
-    /// Whether a meeting is shared with outsiders.
-    ///
-    /// # Errors
-    /// The database could not answer.
-    pub async fn share_mark(
-        &self,
-        organisation: &OrganisationId,
-        meeting_id: MeetingId,
-    ) -> Result<ShareMark, StoreError> {
-        let row = share_mark::Entity::find_by_id(key(organisation, meeting_id))
-            .one(&self.database)
-            .await?;
-        Ok(if row.is_some() { ShareMark::Set } else { ShareMark::Unset })
-    }
-
-    /// Sets or removes the mark. Doing so twice changes nothing.
-    ///
-    /// # Errors
-    /// The database could not answer.
-    pub async fn set_share_mark(
-        &self,
-        organisation: &OrganisationId,
-        meeting_id: MeetingId,
-        mark: ShareMark,
-        user_id: &UserId,
-        now: u64,
-    ) -> Result<(), StoreError> {
-        match mark {
-            ShareMark::Set => {
-                let row = share_mark::ActiveModel {
-                    organisation: Set(organisation.to_string()),
-                    meeting_id: Set(meeting_id.to_i64()),
-                    set_by: Set(user_id.to_string()),
-                    set_at: Set(i64::try_from(now).unwrap_or(i64::MAX)),
-                };
-                let columns = [share_mark::Column::Organisation, share_mark::Column::MeetingId];
-                share_mark::Entity::insert(row)
-                    .on_conflict(OnConflict::columns(columns).do_nothing().to_owned())
-                    .exec_without_returning(&self.database)
-                    .await?;
-            }
-            ShareMark::Unset => {
-                share_mark::Entity::delete_by_id(key(organisation, meeting_id))
-                    .exec(&self.database)
-                    .await?;
-            }
-        }
-        Ok(())
-    }
 }
 
-fn key(organisation: &OrganisationId, meeting_id: MeetingId) -> (String, i64) {
-    (organisation.to_string(), meeting_id.to_i64())
+/// As databases count.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// As written by [`signed`].
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
 }

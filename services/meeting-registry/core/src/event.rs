@@ -2,7 +2,7 @@
 
 use tributary_identifiers::ParticipantId;
 
-use crate::{Participant, UnixMillis};
+use crate::{AttachmentsChange, MembersChange, Participant, UnixMillis};
 
 /// One thing that has happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,12 @@ pub enum Happening {
     },
     /// The meeting is over.
     Ended,
+    /// The member list is another.
+    MembersChanged(MembersChange),
+    /// Subject, start, lobby or password are others.
+    MeetingChanged,
+    /// A file was attached or taken away.
+    AttachmentsChanged(AttachmentsChange),
 }
 
 /// Why a participant left.

@@ -1,8 +1,8 @@
-//! Pages of the list of meetings, newest first. A page token says after which meeting to go on, so
-//! that it stays good while meetings come and go.
+//! Pages of the list of meetings, newest first, and of a member list, by user id. A page token says
+//! after whom or what to go on, so that it stays good while meetings and members come and go.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use tributary_identifiers::MeetingId;
+use tributary_identifiers::{MeetingId, UserId};
 
 use crate::UnixMillis;
 
@@ -59,12 +59,48 @@ impl PageRequest {
     /// # Errors
     /// The size is negative, or the token is not one that [`page_token`] made.
     pub fn read(size: i32, token: &str) -> Result<Self, InvalidPage> {
-        let size = match u32::try_from(size).map_err(|_| InvalidPage::Size)? {
-            0 => PAGE_SIZE_DEFAULT,
-            size => size.min(PAGE_SIZE_MAX),
-        };
+        let size = read_size(size, PAGE_SIZE_DEFAULT)?;
         let after = if token.is_empty() { None } else { Some(read_token(token)?) };
         Ok(Self { size, after })
+    }
+}
+
+/// Which page of a member list is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberPageRequest {
+    /// At most so many, 1 to [`PAGE_SIZE_MAX`].
+    pub size: u32,
+    /// Members after this one; from the first if absent.
+    pub after: Option<UserId>,
+}
+
+impl MemberPageRequest {
+    /// Reads a request: size 0 means `default`, a size above the largest means the largest, an empty
+    /// token means the start.
+    ///
+    /// # Errors
+    /// The size is negative, or the token is not one that [`member_page_token`] made.
+    pub fn read(size: i32, default: u32, token: &str) -> Result<Self, InvalidPage> {
+        let size = read_size(size, default)?;
+        if token.is_empty() {
+            return Ok(Self { size, after: None });
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| InvalidPage::Token)?;
+        let user = str::from_utf8(&bytes).map_err(|_| InvalidPage::Token)?;
+        Ok(Self { size, after: Some(user.parse().map_err(|_| InvalidPage::Token)?) })
+    }
+}
+
+/// The token of the page after the one that ends with `last`.
+#[must_use]
+pub fn member_page_token(last: &UserId) -> String {
+    URL_SAFE_NO_PAD.encode(last.as_str())
+}
+
+fn read_size(size: i32, default: u32) -> Result<u32, InvalidPage> {
+    match u32::try_from(size).map_err(|_| InvalidPage::Size)? {
+        0 => Ok(default),
+        size => Ok(size.min(PAGE_SIZE_MAX)),
     }
 }
 
@@ -125,6 +161,15 @@ mod tests {
         #[test]
         fn a_token_of_somebodys_own_making_is_read_or_refused_without_panic(token: String) {
             let _ = PageRequest::read(0, &token);
+            let _ = MemberPageRequest::read(0, 500, &token);
+        }
+
+        #[test]
+        fn a_token_leads_on_after_its_member(user in "[a-zA-Z0-9_-]{1,64}", size in 0..1_000i32) {
+            let last: UserId = user.parse().unwrap();
+            let page = MemberPageRequest::read(size, 500, &member_page_token(&last)).unwrap();
+            prop_assert_eq!(page.after, Some(last));
+            prop_assert_eq!(page.size, if size == 0 { 500 } else { size.min(500) as u32 });
         }
     }
 }

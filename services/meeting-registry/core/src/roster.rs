@@ -70,6 +70,9 @@ impl Roster {
                 }
             }
             Happening::Ended => self.ended = true,
+            Happening::MembersChanged(_)
+            | Happening::MeetingChanged
+            | Happening::AttachmentsChanged(_) => {}
         }
         Ok(())
     }

@@ -1,21 +1,25 @@
 //! The state machine of one meeting.
 //!
-//! A state is two things: the meeting's counters, and participants who are in. For one command not
-//! all of them are needed; [`Command::needs`] says which, so that a join into a meeting of thousands
-//! reads one row. Applying a command to such a part and to the whole has the same outcome.
+//! A state is the meeting, its counters, who is in, who is on the member list and what is attached.
+//! For one command not all of the last three are needed; [`Command::needs`] says which, so that a
+//! join into a meeting of thousands reads one row. Applying a command to such a part and to the whole
+//! has the same outcome.
+
+mod managing;
 
 use std::collections::BTreeMap;
 
-use tributary_identifiers::{KeyThumbprint, ParticipantId, RelayId, RelaySessionId, UserId};
+use tributary_identifiers::{AttachmentId, KeyThumbprint, ParticipantId, RelaySessionId, UserId};
 
 use crate::{
-    DisplayName, Event, Happening, LeaveReason, Participant, Present, RelayName, UnixMillis,
+    Attachment, Command, Event, Happening, Join, Leave, LeaveReason, Meeting, Participant, Present,
+    Refusal, Role, UnixMillis,
 };
 
 /// How many may be in one meeting at once: the largest that has been designed for.
 pub const PARTICIPANTS_MAX: u32 = 5_000;
 
-/// Where a meeting's log and its participant ids are.
+/// Where a meeting's log and its participant ids are, and how much of everything there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counters {
     /// The number of the next event.
@@ -24,141 +28,69 @@ pub struct Counters {
     pub next_participant: u32,
     /// How many are in.
     pub present: u32,
-    /// When the meeting ended, if it has.
-    pub ended_at: Option<UnixMillis>,
+    /// How many are on the member list.
+    pub members: u32,
+    /// How many files are attached.
+    pub attachments: u32,
+    /// Their bytes together.
+    pub attachment_bytes: u64,
 }
 
 impl Default for Counters {
+    /// Of a new meeting with nobody but the organiser on the list.
     fn default() -> Self {
-        Self { next_event: 1, next_participant: 1, present: 0, ended_at: None }
+        Self {
+            next_event: 1,
+            next_participant: 1,
+            present: 0,
+            members: 1,
+            attachments: 0,
+            attachment_bytes: 0,
+        }
     }
 }
 
 /// A meeting, or the part of it that a command needs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
+    meeting: Meeting,
     counters: Counters,
     participants: BTreeMap<ParticipantId, Present>,
-}
-
-/// What is to happen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// A terminal comes in, or comes back.
-    Join(Join),
-    /// A relay says that a participant has left.
-    Leave(Leave),
-    /// A participant switches the own microphone.
-    SetMuted {
-        /// Who.
-        participant: ParticipantId,
-        /// The state from now on.
-        muted: bool,
-    },
-    /// The meeting ends for everybody.
-    End,
-    /// A relay is gone with all who are behind it.
-    RelayLost {
-        /// The run of its process.
-        relay_session: RelaySessionId,
-    },
-}
-
-/// A terminal comes in, or comes back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Join {
-    /// The user.
-    pub user_id: UserId,
-    /// The name shown to others.
-    pub display_name: DisplayName,
-    /// True for somebody without an account.
-    pub guest: bool,
-    /// The terminal's key.
-    pub key: KeyThumbprint,
-    /// The relay it is attached to.
-    pub relay_id: RelayId,
-    /// That relay's name.
-    pub relay_name: RelayName,
-    /// The run of the relay's process.
-    pub relay_session: RelaySessionId,
-    /// True if the microphone is off.
-    pub muted: bool,
-}
-
-/// A relay says that a participant has left.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leave {
-    /// Who.
-    pub participant: ParticipantId,
-    /// Who says so; not heard if the participant has come back under another.
-    pub relay_session: RelaySessionId,
-    /// Why.
-    pub reason: LeaveReason,
-}
-
-/// Which of those who are in a command needs to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Needs<'a> {
-    /// Who has this key.
-    Key(&'a KeyThumbprint),
-    /// This one.
-    Participant(ParticipantId),
-    /// Those kept in by this run of a relay.
-    RelaySession(&'a RelaySessionId),
-    /// All.
-    Everybody,
-}
-
-/// Why a command can't be applied. Nothing has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The meeting is over.
-    #[error("the meeting has ended")]
-    Ended,
-    /// As many are in as may be.
-    #[error("the meeting is full: {PARTICIPANTS_MAX} participants are in")]
-    Full,
-    /// That participant is not in any more.
-    #[error("participant {0} has left the meeting")]
-    HasLeft(ParticipantId),
-    /// There has never been such a participant.
-    #[error("there is no participant {0} in the meeting")]
-    UnknownParticipant(ParticipantId),
-}
-
-impl Command {
-    /// Which of those who are in must be in the state that this is applied to.
-    #[must_use]
-    pub const fn needs(&self) -> Needs<'_> {
-        match self {
-            Self::Join(join) => Needs::Key(&join.key),
-            Self::Leave(leave) => Needs::Participant(leave.participant),
-            Self::SetMuted { participant, .. } => Needs::Participant(*participant),
-            Self::End => Needs::Everybody,
-            Self::RelayLost { relay_session } => Needs::RelaySession(relay_session),
-        }
-    }
-}
-
-impl Needs<'_> {
-    /// Whether `present` is one of them.
-    #[must_use]
-    pub fn include(&self, present: &Present) -> bool {
-        match self {
-            Self::Key(key) => present.key == **key,
-            Self::Participant(id) => present.participant.id == *id,
-            Self::RelaySession(session) => present.relay_session == **session,
-            Self::Everybody => true,
-        }
-    }
+    members: BTreeMap<UserId, Role>,
+    attachments: BTreeMap<AttachmentId, Attachment>,
 }
 
 impl State {
-    /// As read from a store: the counters, and at least those who are in and needed.
+    /// As read from a store: the meeting, its counters, and at least those who are in and needed.
     #[must_use]
-    pub fn new(counters: Counters, participants: impl IntoIterator<Item = Present>) -> Self {
+    pub fn new(
+        meeting: Meeting,
+        counters: Counters,
+        participants: impl IntoIterator<Item = Present>,
+    ) -> Self {
         let participants = participants.into_iter().map(|one| (one.participant.id, one)).collect();
-        Self { counters, participants }
+        let (members, attachments) = (BTreeMap::new(), BTreeMap::new());
+        Self { meeting, counters, participants, members, attachments }
+    }
+
+    /// With those of the member list that are needed.
+    #[must_use]
+    pub fn with_members(mut self, members: impl IntoIterator<Item = (UserId, Role)>) -> Self {
+        self.members.extend(members);
+        self
+    }
+
+    /// With the file that is needed.
+    #[must_use]
+    pub fn with_attachments(mut self, some: impl IntoIterator<Item = Attachment>) -> Self {
+        self.attachments.extend(some.into_iter().map(|one| (one.id.clone(), one)));
+        self
+    }
+
+    /// The meeting.
+    #[must_use]
+    pub const fn meeting(&self) -> &Meeting {
+        &self.meeting
     }
 
     /// The counters.
@@ -184,6 +116,16 @@ impl State {
         self.participants.values().find(|present| present.key == *key)
     }
 
+    /// The member list, of those that were given to [`State::with_members`] or have come since.
+    pub fn members(&self) -> impl ExactSizeIterator<Item = (&UserId, Role)> {
+        self.members.iter().map(|(user, role)| (user, *role))
+    }
+
+    /// What is attached, of what was given to [`State::with_attachments`] or has come since.
+    pub fn attachments(&self) -> impl ExactSizeIterator<Item = &Attachment> {
+        self.attachments.values()
+    }
+
     /// Applies a command and returns what has happened, in order; nothing, if it changes nothing.
     ///
     /// # Errors
@@ -195,11 +137,16 @@ impl State {
             Command::SetMuted { participant, muted } => self.set_muted(participant, muted, now),
             Command::End => Ok(self.end(now)),
             Command::RelayLost { relay_session } => Ok(self.lose_relay(&relay_session, now)),
+            Command::Update(update) => self.update(update, now),
+            Command::SetMembers(set) => self.set_members(set, now),
+            Command::RemoveMembers(remove) => self.remove_members(remove, now),
+            Command::Attach(attach) => self.attach(attach, now),
+            Command::Detach(detach) => self.detach(&detach, now),
         }
     }
 
     fn join(&mut self, join: Join, now: UnixMillis) -> Result<Vec<Event>, Refusal> {
-        if self.counters.ended_at.is_some() {
+        if self.meeting.ended_at.is_some() {
             return Err(Refusal::Ended);
         }
         let known = self.with_key(&join.key).cloned();
@@ -265,7 +212,7 @@ impl State {
         muted: bool,
         now: UnixMillis,
     ) -> Result<Vec<Event>, Refusal> {
-        let ended = self.counters.ended_at.is_some();
+        let ended = self.meeting.ended_at.is_some();
         let present = match self.find(id) {
             Err(Refusal::HasLeft(_)) if ended => return Err(Refusal::Ended),
             found => found?,
@@ -278,7 +225,7 @@ impl State {
     }
 
     fn end(&mut self, now: UnixMillis) -> Vec<Event> {
-        if self.counters.ended_at.is_some() {
+        if self.meeting.ended_at.is_some() {
             return Vec::new();
         }
         let everybody: Vec<_> = self.participants.keys().copied().collect();
@@ -286,7 +233,8 @@ impl State {
             .into_iter()
             .map(|id| self.remove(id, LeaveReason::MeetingEnded, now))
             .collect();
-        self.counters.ended_at = Some(now);
+        self.meeting.ended_at = Some(now);
+        self.meeting.invites_at = None;
         events.push(self.happen(Happening::Ended, now));
         events
     }

@@ -1,64 +1,83 @@
-//! Where events are told: JetStream, through the control bus.
+//! Where events and notices are told: JetStream, through the control bus.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tributary_message_bus::{ControlBus, subjects::MeetingScope};
+use tributary_message_bus::{ControlBus, PublishError};
 
-/// The event is not known to be stored: tell it again.
+use crate::store::Address;
+
+/// It is not known to be stored: tell it again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SinkError(pub String);
 
-/// Somebody who is told events.
+impl From<PublishError> for SinkError {
+    fn from(error: PublishError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Somebody who is told what has happened.
 #[async_trait]
-pub trait EventSink: Send + Sync {
-    /// Returns when the event is stored. The same number of a meeting may come twice.
+pub trait Sink: Send + Sync {
+    /// Returns when it is stored. The same may come twice.
     ///
     /// # Errors
-    /// The event is not known to be stored.
-    async fn publish(
-        &self,
-        meeting: &MeetingScope,
-        number: u64,
-        payload: Bytes,
-    ) -> Result<(), SinkError>;
+    /// It is not known to be stored.
+    async fn publish(&self, to: &Address, payload: Bytes) -> Result<(), SinkError>;
 }
 
-/// The event stream of the platform; made when it is first needed, and again if it was lost.
-pub struct EventStream {
+/// The streams of the platform; each is made when it is first needed, and again if it was lost.
+pub struct Streams {
     bus: ControlBus,
-    ensured: AtomicBool,
+    events_ensured: AtomicBool,
+    notices_ensured: AtomicBool,
 }
 
-impl EventStream {
+impl Streams {
     /// Over the control connection.
     pub const fn new(bus: ControlBus) -> Self {
-        Self { bus, ensured: AtomicBool::new(false) }
+        let (events_ensured, notices_ensured) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { bus, events_ensured, notices_ensured }
     }
 
     /// Sends what is buffered and closes.
     pub async fn drain(&self) {
         self.bus.drain().await;
     }
+
+    async fn store(&self, to: &Address, payload: Bytes) -> Result<(), PublishError> {
+        match to {
+            Address::Meeting { meeting, number } => {
+                self.bus.publish_event(meeting, *number, payload).await
+            }
+            Address::User { organisation, user, notice } => {
+                self.bus.publish_notice(organisation, user, notice.as_str(), payload).await
+            }
+        }
+    }
 }
 
 #[async_trait]
-impl EventSink for EventStream {
-    async fn publish(
-        &self,
-        meeting: &MeetingScope,
-        number: u64,
-        payload: Bytes,
-    ) -> Result<(), SinkError> {
-        if !self.ensured.load(Ordering::Relaxed) {
-            self.bus.ensure_event_stream().await.map_err(|error| SinkError(error.to_string()))?;
-            self.ensured.store(true, Ordering::Relaxed);
+impl Sink for Streams {
+    async fn publish(&self, to: &Address, payload: Bytes) -> Result<(), SinkError> {
+        let ensured = match to {
+            Address::Meeting { .. } => &self.events_ensured,
+            Address::User { .. } => &self.notices_ensured,
+        };
+        if !ensured.load(Ordering::Relaxed) {
+            match to {
+                Address::Meeting { .. } => self.bus.ensure_event_stream().await?,
+                Address::User { .. } => self.bus.ensure_notice_stream().await?,
+            }
+            ensured.store(true, Ordering::Relaxed);
         }
-        self.bus.publish_event(meeting, number, payload).await.map_err(|error| {
-            self.ensured.store(false, Ordering::Relaxed);
-            SinkError(error.to_string())
-        })
+        let stored = self.store(to, payload).await;
+        if stored.is_err() {
+            ensured.store(false, Ordering::Relaxed);
+        }
+        Ok(stored?)
     }
 }

@@ -3,6 +3,15 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tributary_meeting_registry_core::AttachmentLimits;
+
+use crate::attachments::Place;
+
+const MIB: u64 = 1 << 20;
+/// The largest file that can be configured: what a call can bring in its time.
+const ATTACHMENT_BYTES_LIMIT: u64 = 1024 * MIB;
+/// The most files of a meeting that can be configured: what one answer can list.
+const ATTACHMENTS_LIMIT: u32 = 1_000;
 
 /// `[meeting_registry]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -13,11 +22,27 @@ pub struct Config {
     pub relay_silence_seconds: u64,
     /// How often lost relays are looked for, in seconds.
     pub sweep_interval_seconds: u64,
+    /// Where attached files are kept: `folder:<path>`, or `jetstream`. Empty: with SQLite the folder
+    /// `attachments` beside its files, with PostgreSQL `jetstream`.
+    pub attachments: String,
+    /// The largest attached file, in bytes.
+    pub attachment_bytes_max: u64,
+    /// All attached files of a meeting together, in bytes.
+    pub attachments_bytes_max: u64,
+    /// How many files may be attached to a meeting.
+    pub attachments_max: u32,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { relay_silence_seconds: 15, sweep_interval_seconds: 3 }
+        Self {
+            relay_silence_seconds: 15,
+            sweep_interval_seconds: 3,
+            attachments: String::new(),
+            attachment_bytes_max: 25 * MIB,
+            attachments_bytes_max: 250 * MIB,
+            attachments_max: 100,
+        }
     }
 }
 
@@ -30,6 +55,18 @@ pub enum InvalidConfig {
     /// Out of bounds.
     #[error("meeting_registry.sweep_interval_seconds must be 1 to relay_silence_seconds")]
     SweepInterval,
+    /// No place that is known.
+    #[error("meeting_registry.attachments must be folder:<path>, jetstream or empty")]
+    Attachments,
+    /// Out of bounds.
+    #[error("meeting_registry.attachment_bytes_max must be 1 to {ATTACHMENT_BYTES_LIMIT}")]
+    AttachmentBytes,
+    /// Out of bounds.
+    #[error("meeting_registry.attachments_bytes_max must be attachment_bytes_max or more")]
+    AttachmentsBytes,
+    /// Out of bounds.
+    #[error("meeting_registry.attachments_max must be 0 to {ATTACHMENTS_LIMIT}")]
+    AttachmentsMax,
 }
 
 impl Config {
@@ -44,7 +81,41 @@ impl Config {
         if !(1..=self.relay_silence_seconds).contains(&self.sweep_interval_seconds) {
             return Err(InvalidConfig::SweepInterval);
         }
+        if !self.attachments.is_empty() && self.attachments.parse::<Place>().is_err() {
+            return Err(InvalidConfig::Attachments);
+        }
+        if !(1..=ATTACHMENT_BYTES_LIMIT).contains(&self.attachment_bytes_max) {
+            return Err(InvalidConfig::AttachmentBytes);
+        }
+        // A database counts in signed numbers.
+        if !(self.attachment_bytes_max..=i64::MAX as u64).contains(&self.attachments_bytes_max) {
+            return Err(InvalidConfig::AttachmentsBytes);
+        }
+        if self.attachments_max > ATTACHMENTS_LIMIT {
+            return Err(InvalidConfig::AttachmentsMax);
+        }
         Ok(())
+    }
+
+    /// Where attached files are kept, with this database.
+    ///
+    /// # Errors
+    /// No place that is known.
+    pub fn place(&self, database_url: &str) -> Result<Place, InvalidConfig> {
+        match self.attachments.as_str() {
+            "" => Ok(Place::beside_database(database_url)),
+            place => place.parse().map_err(|_| InvalidConfig::Attachments),
+        }
+    }
+
+    /// How much may be attached to a meeting.
+    #[must_use]
+    pub const fn attachment_limits(&self) -> AttachmentLimits {
+        AttachmentLimits {
+            bytes_max: self.attachment_bytes_max,
+            meeting_bytes_max: self.attachments_bytes_max,
+            count_max: self.attachments_max,
+        }
     }
 
     /// After how long a silent relay is lost.
@@ -71,13 +142,23 @@ mod tests {
 
     #[test]
     fn values_that_cannot_work_are_refused() {
-        let check = |relay_silence_seconds, sweep_interval_seconds, expected| {
-            let config = Config { relay_silence_seconds, sweep_interval_seconds };
+        let check = |change: fn(&mut Config), expected| {
+            let mut config = Config::default();
+            change(&mut config);
             assert_eq!(config.check(), Err(expected));
         };
-        check(0, 1, InvalidConfig::RelaySilence);
-        check(3601, 1, InvalidConfig::RelaySilence);
-        check(15, 0, InvalidConfig::SweepInterval);
-        check(15, 16, InvalidConfig::SweepInterval);
+        check(|config| config.relay_silence_seconds = 0, InvalidConfig::RelaySilence);
+        check(|config| config.relay_silence_seconds = 3601, InvalidConfig::RelaySilence);
+        check(|config| config.sweep_interval_seconds = 0, InvalidConfig::SweepInterval);
+        check(|config| config.sweep_interval_seconds = 16, InvalidConfig::SweepInterval);
+        check(|config| config.attachments = "data".into(), InvalidConfig::Attachments);
+        check(|config| config.attachment_bytes_max = 0, InvalidConfig::AttachmentBytes);
+        check(|config| config.attachment_bytes_max = 1 << 31, InvalidConfig::AttachmentBytes);
+        check(
+            |config| config.attachments_bytes_max = 25 * MIB - 1,
+            InvalidConfig::AttachmentsBytes,
+        );
+        check(|config| config.attachments_bytes_max = u64::MAX, InvalidConfig::AttachmentsBytes);
+        check(|config| config.attachments_max = 1_001, InvalidConfig::AttachmentsMax);
     }
 }

@@ -1,8 +1,9 @@
-//! Tells events that have been applied, until each is stored by JetStream.
+//! Tells what waits in an outbox, events or notices, until each is stored by JetStream.
 //!
-//! **Invariants:** the events of a meeting are told in the order of their numbers, one after the
-//! other is acknowledged; an event leaves the outbox only then. It may be told twice, as by two
-//! replicas at once or after a crash: its number makes it one.
+//! **Invariants:** the events of a meeting are told in the order of their numbers, the notices of a
+//! user in the order they were made, one after the other is acknowledged; each leaves the outbox only
+//! then. It may be told twice, as by two replicas at once or after a crash: its number or id makes it
+//! one.
 
 use std::{
     collections::BTreeMap,
@@ -15,33 +16,33 @@ use std::{
 
 use futures_util::{StreamExt as _, stream};
 use tracing::Instrument as _;
-use tributary_message_bus::subjects::MeetingScope;
 use tributary_service_runtime::{CancellationToken, propagation};
 
 use crate::{
-    bus::EventSink,
+    bus::Sink,
     metrics,
-    store::{Store, StoreError, Untold},
+    store::{Line, Outbox, Store, StoreError, Untold},
 };
 
-/// Events read at once: some hundred kilobytes.
+/// Read at once: some hundred kilobytes.
 const BATCH: u64 = 256;
-/// Meetings whose events are told at the same time: enough to hide the time of an acknowledgement.
-const MEETINGS_AT_ONCE: usize = 16;
+/// Meetings or users who are told at the same time: enough to hide the time of an acknowledgement.
+const LINES_AT_ONCE: usize = 16;
 /// How long what another replica has left in the outbox may lie there.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// The first pause after a failure; each is twice the one before.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// The longest pause: how long after its return the bus is noticed.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
-/// How long the last events may take at the end of the process. The others lie in the outbox until
-/// the next start.
+/// How long the last of it may take at the end of the process. The rest lies in the outbox until the
+/// next start.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Takes events from the outbox to those who are told.
+/// Takes what waits in one outbox to those who are told.
 pub struct Publisher {
     store: Store,
-    sink: Arc<dyn EventSink>,
+    outbox: Outbox,
+    sink: Arc<dyn Sink>,
 }
 
 /// What became of a batch.
@@ -56,10 +57,10 @@ enum Round {
 }
 
 impl Publisher {
-    /// Over a store and those who are told.
+    /// Over an outbox of a store and those who are told.
     #[must_use]
-    pub fn new(store: Store, sink: Arc<dyn EventSink>) -> Self {
-        Self { store, sink }
+    pub fn new(store: Store, outbox: Outbox, sink: Arc<dyn Sink>) -> Self {
+        Self { store, outbox, sink }
     }
 
     /// Works until `shutdown`, and a moment longer if there is something left to tell.
@@ -70,7 +71,9 @@ impl Publisher {
         };
         tokio::select! {
             () = self.work(&shutdown) => {}
-            () = cut_short => tracing::warn!("some events may wait for the next start"),
+            () = cut_short => {
+                tracing::warn!(outbox = ?self.outbox, "something may wait for the next start");
+            }
         }
     }
 
@@ -82,7 +85,7 @@ impl Publisher {
                 Round::Told => pause = PAUSE_MIN,
                 _ if shutdown.is_cancelled() => return,
                 Round::Nothing => tokio::select! {
-                    () = self.store.something_to_tell(LOOK_INTERVAL) => {}
+                    () = self.store.something_to_tell(self.outbox, LOOK_INTERVAL) => {}
                     () = shutdown.cancelled() => {}
                 },
                 Round::Failed => {
@@ -97,7 +100,7 @@ impl Publisher {
     }
 
     async fn round(&self) -> Round {
-        let batch = match self.store.untold(BATCH).await {
+        let batch = match self.store.untold(self.outbox, BATCH).await {
             Ok(batch) => batch,
             Err(error) => {
                 tracing::warn!(%error, "can't read the outbox");
@@ -111,7 +114,7 @@ impl Publisher {
             Ok(true) => Round::Told,
             Ok(false) => Round::Failed,
             Err(error) => {
-                tracing::warn!(%error, "can't clear the outbox; events will be told again");
+                tracing::warn!(%error, "can't clear the outbox; it will be told again");
                 Round::Failed
             }
         }
@@ -119,40 +122,41 @@ impl Publisher {
 
     /// True if all of the batch was told.
     async fn tell(&self, batch: Vec<Untold>) -> Result<bool, StoreError> {
-        let mut meetings = BTreeMap::<MeetingScope, Vec<Untold>>::new();
-        for event in batch {
-            meetings.entry(event.meeting.clone()).or_default().push(event);
+        let mut lines = BTreeMap::<Line, Vec<Untold>>::new();
+        for one in batch {
+            lines.entry(one.address.line()).or_default().push(one);
         }
         let failed = AtomicBool::new(false);
-        let told: Vec<Vec<i64>> = stream::iter(meetings.into_values())
-            .map(|events| self.tell_meeting(events, &failed))
-            .buffer_unordered(MEETINGS_AT_ONCE)
+        let told: Vec<Vec<i64>> = stream::iter(lines.into_values())
+            .map(|line| self.tell_line(line, &failed))
+            .buffer_unordered(LINES_AT_ONCE)
             .collect()
             .await;
-        self.store.told(&told.concat()).await?;
+        self.store.told(self.outbox, &told.concat()).await?;
         Ok(!failed.into_inner())
     }
 
-    /// Tells the events of one meeting up to the first that fails, here or in another meeting.
-    async fn tell_meeting(&self, events: Vec<Untold>, failed: &AtomicBool) -> Vec<i64> {
-        let mut told = Vec::with_capacity(events.len());
-        for event in events {
+    /// Tells a line up to the first that fails, here or in another line.
+    async fn tell_line(&self, line: Vec<Untold>, failed: &AtomicBool) -> Vec<i64> {
+        let mut told = Vec::with_capacity(line.len());
+        for one in line {
             if failed.load(Ordering::Relaxed) {
                 break;
             }
-            let span = tracing::info_span!("publish event", otel.kind = "producer");
-            propagation::adopt_trace_parent(&span, event.trace_parent.as_deref());
-            let publish = self.sink.publish(&event.meeting, event.number, event.payload);
+            let span = tracing::info_span!("publish", otel.kind = "producer");
+            propagation::adopt_trace_parent(&span, one.trace_parent.as_deref());
+            let publish = self.sink.publish(&one.address, one.payload);
             if let Err(error) = publish.instrument(span).await {
                 if !failed.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(%error, "events can't be published at the moment");
+                    let outbox = self.outbox;
+                    tracing::warn!(%error, ?outbox, "can't be published at the moment");
                 }
-                metrics::publish_failed();
+                metrics::publish_failed(self.outbox);
                 break;
             }
-            let delay = self.store.clock().now().saturating_sub(event.at);
-            metrics::published(Duration::from_millis(delay));
-            told.push(event.id);
+            let delay = self.store.clock().now().saturating_sub(one.at);
+            metrics::published(self.outbox, Duration::from_millis(delay));
+            told.push(one.id);
         }
         told
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tributary_identifiers::{
     MeetingId, MeetingIdVersion, OrganisationId, ParticipantId, UnixSeconds,
 };
-use tributary_meeting_registry_core::{Command, Draft, InvalidDraft, Join, Meeting, Participant};
+use tributary_meeting_registry_core::{
+    Command, Draft, InvalidDraft, Join, Meeting, NewPassword, Participant, Proposal, Update,
+};
 use tributary_message_bus::subjects::MeetingScope;
 use tributary_password_hash::{HashError, Hasher};
 
@@ -59,6 +61,17 @@ pub enum CreateError {
     Store(#[from] StoreError),
 }
 
+/// Why a meeting can't be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateError {
+    /// The password could not be hashed.
+    #[error("hashing the password: {0}")]
+    Hash(#[from] HashError),
+    /// It is refused, or could not be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl Registry {
     /// Over a store, a hasher and a source of ids.
     #[must_use]
@@ -72,41 +85,56 @@ impl Registry {
         &self.store
     }
 
-    /// Creates a meeting; the organiser is its first member. An empty password is none.
+    /// Creates a meeting; the organiser comes onto its member list. An empty password is none.
     ///
     /// # Errors
     /// See [`CreateError`].
     pub async fn create(
         &self,
         organisation: OrganisationId,
-        subject: &str,
-        organiser: &str,
-        members: &[String],
-        password: &str,
+        proposal: &Proposal<'_>,
     ) -> Result<Meeting, CreateError> {
-        let draft = Draft::read(subject, organiser, members, password)?;
-        let password_hash =
-            if password.is_empty() { None } else { Some(self.hasher.hash(password).await?) };
         let created_at = self.store.clock().now();
+        let draft = Draft::read(proposal, created_at)?;
+        let password_hash = match proposal.password {
+            "" => None,
+            password => Some(self.hasher.hash(password).await?),
+        };
         let new = NewMeeting { organisation, draft, password_hash, created_at };
         for _ in 0..DRAWS_MAX {
             let random = self.random.draw().map_err(|_| CreateError::NoId)?;
             let seconds = UnixSeconds::try_from(created_at / 1000).unwrap_or(UnixSeconds::MAX);
             let id = MeetingId::generate(MeetingIdVersion::CURRENT, random, seconds);
-            if self.store.create(&new, id).await? {
+            if let Some(meeting) = self.store.create(&new, id).await? {
                 tracing::info!(meeting = %id, organisation = %new.organisation, "created");
-                return Ok(Meeting {
-                    id,
-                    organisation: new.organisation,
-                    subject: new.draft.subject,
-                    organiser: new.draft.organiser,
-                    password_hash: new.password_hash,
-                    created_at,
-                    ended_at: None,
-                });
+                return Ok(meeting);
             }
         }
         Err(CreateError::NoId)
+    }
+
+    /// Changes what a meeting is; `password` becomes its password, empty: none.
+    ///
+    /// # Errors
+    /// See [`Store::apply`], or the password can't be hashed.
+    pub async fn update(
+        &self,
+        meeting: &MeetingScope,
+        update: Update,
+        password: Option<&str>,
+    ) -> Result<Meeting, UpdateError> {
+        let password = match password {
+            None => None,
+            Some("") => Some(NewPassword::None),
+            Some(password) => {
+                // Who may not change it must not be able to make this machine work for it.
+                let now = self.store.clock().now();
+                self.store.rehearse(meeting, Command::Update(update.clone()), now).await?;
+                Some(NewPassword::Hash(self.hasher.hash(password).await?))
+            }
+        };
+        let applied = self.apply(meeting, Command::Update(Update { password, ..update })).await?;
+        Ok(applied.meeting().clone())
     }
 
     /// Brings a terminal in. Its relay is alive by that.
@@ -123,7 +151,7 @@ impl Registry {
         let applied = self.apply(meeting, Command::Join(join)).await?;
         let present = applied.state.with_key(&key);
         let participant = present.map(|present| present.participant.clone());
-        Ok((participant.ok_or(StoreError::NoSuchMeeting)?, applied.meeting))
+        Ok((participant.ok_or(StoreError::NoSuchMeeting)?, applied.meeting().clone()))
     }
 
     /// Applies a command now.

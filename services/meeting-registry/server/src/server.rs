@@ -12,14 +12,16 @@ use tributary_password_hash::Hasher;
 use tributary_service_runtime::{Platform, Readiness, grpc::Services};
 
 use crate::{
-    bus::EventStream,
+    attachments::{Attachments, Files, Remover},
+    bus::{Sink, Streams},
     clock::Clock,
     config::{Config, InvalidConfig},
     grpc::{MeetingApi, RegistryApi},
     metrics,
     publisher::Publisher,
     registry::{OperatingSystem, Registry},
-    store::{Migrations, Store},
+    scheduler::Scheduler,
+    store::{Migrations, Outbox, Store},
     sweeper::Sweeper,
 };
 
@@ -30,7 +32,8 @@ const SERVICE: &str = "meeting-registry";
 pub struct Server {
     registry: Registry,
     config: Config,
-    events: Arc<EventStream>,
+    attachments: Attachments,
+    streams: Arc<Streams>,
     platform: Platform,
 }
 
@@ -67,28 +70,42 @@ impl Server {
         let unreported = Readiness::new().dependency("NATS");
         let bus = ControlBus::connect(&platform.config.nats, SERVICE, &unreported).await?;
         let store = Store::new(connection, Clock::System);
+        let place = config.place(platform.config.database.url.expose())?;
+        let files = Arc::new(Files::at(place, &bus));
+        let attachments = Attachments::new(store.clone(), files, config.attachment_limits());
         let registry = Registry::new(store, Hasher::default(), Arc::new(OperatingSystem));
-        Ok(Self { registry, config, events: Arc::new(EventStream::new(bus)), platform })
+        Ok(Self { registry, config, attachments, streams: Arc::new(Streams::new(bus)), platform })
     }
 
     /// Adds what this service answers.
     pub fn add_services(&self, services: &mut Services) {
+        let registry = RegistryApi::new(self.registry.clone(), self.attachments.clone());
+        let meetings = MeetingApi::new(self.registry.clone(), self.attachments.clone());
         services
-            .add_service(RegistryServiceServer::new(RegistryApi::new(self.registry.clone())))
-            .add_service(MeetingServiceServer::new(MeetingApi::new(self.registry.clone())));
+            .add_service(RegistryServiceServer::new(registry))
+            .add_service(MeetingServiceServer::new(meetings));
     }
 
-    /// Tells events and takes out lost relays until the shutdown.
+    /// Tells events and notices, invites to what begins, takes out lost relays and removes unwanted
+    /// files, until the shutdown.
     ///
     /// # Errors
     /// None.
     pub async fn run(self) -> Result<(), Error> {
         let store = self.registry.store();
-        let publisher = Publisher::new(store.clone(), Arc::<EventStream>::clone(&self.events));
-        let sweeper = Sweeper::new(store.clone(), &self.config);
+        let publisher = |outbox| {
+            let sink: Arc<dyn Sink> = Arc::<Streams>::clone(&self.streams);
+            Publisher::new(store.clone(), outbox, sink)
+        };
         let shutdown = &self.platform.shutdown;
-        tokio::join!(publisher.run(shutdown.clone()), sweeper.run(shutdown.clone()));
-        self.events.drain().await;
+        tokio::join!(
+            publisher(Outbox::Events).run(shutdown.clone()),
+            publisher(Outbox::Notices).run(shutdown.clone()),
+            Sweeper::new(store.clone(), &self.config).run(shutdown.clone()),
+            Scheduler::new(store.clone()).run(shutdown.clone()),
+            Remover::new(self.attachments.clone()).run(shutdown.clone()),
+        );
+        self.streams.drain().await;
         Ok(())
     }
 }

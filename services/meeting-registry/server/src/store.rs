@@ -5,36 +5,48 @@
 //! one another and those of different meetings do not wait for each other (on PostgreSQL).
 
 mod apply;
+mod attachment;
+mod attachments;
 mod event;
 mod liveness;
 mod meeting;
 mod member;
+mod members;
 mod migrations;
+mod notice;
+mod notice_outbox;
+mod notices;
 mod operation;
 mod outbox;
 mod participant;
+mod reading;
 mod relay;
 mod telling;
+mod unwanted_file;
+mod writing;
 
 use std::sync::{Arc, atomic::AtomicBool};
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, Condition, DatabaseConnection, DatabaseTransaction,
-    DbBackend, DbErr, EntityTrait as _, IsolationLevel, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
-    TryInsertResult, sea_query::OnConflict,
+    ColumnTrait as _, Condition, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    EntityTrait as _, IsolationLevel, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait as _, TryInsertResult,
+    sea_query::OnConflict,
 };
-use tokio::sync::Notify;
-use tributary_identifiers::{MeetingId, OrganisationId, UserId};
+use tributary_identifiers::{MeetingId, OrganisationId, UnixSeconds};
 use tributary_meeting_registry_core::{
-    Cursor, Draft, Meeting, Present, Refusal, Roster, UnixMillis,
+    Counters, Cursor, Draft, Meeting, NoticeKind, Present, Refusal, Roster, UnixMillis,
 };
 use tributary_message_bus::subjects::MeetingScope;
 
 use crate::clock::Clock;
 pub use apply::{Applied, Operation};
 pub use migrations::Migrations;
-pub use telling::Untold;
+use notice::Once;
+use notices::Batch;
+pub use notices::{Begun, Shared};
+use telling::Outboxes;
+pub use telling::{Address, Line, Outbox, Untold};
 
 /// Rows written by one statement: SQLite takes 32,766 values in one, PostgreSQL 65,535.
 const ROWS_PER_STATEMENT: usize = 500;
@@ -44,8 +56,8 @@ const ROWS_PER_STATEMENT: usize = 500;
 pub struct Store {
     database: DatabaseConnection,
     clock: Clock,
-    /// Told when the outbox has something new.
-    outbox_filled: Arc<Notify>,
+    /// Told when an outbox has something new.
+    outboxes: Arc<Outboxes>,
     /// True since a relay's sign of life could not be written down.
     missed_a_relay: Arc<AtomicBool>,
 }
@@ -75,6 +87,12 @@ pub enum StoreError {
     /// An operation's id has been used with another body.
     #[error("the operation id has been used for another operation")]
     OperationReused,
+    /// A file came too late: it is being removed already.
+    #[error("the upload took too long")]
+    FileGivenUp,
+    /// The operating system gives no random numbers.
+    #[error("there are no random numbers")]
+    NoRandomNumbers,
     /// A row does not hold what it must.
     #[error("a row of {table} is malformed")]
     MalformedRow {
@@ -99,7 +117,7 @@ impl Store {
     /// A store on a database whose tables have been made by [`Migrations`].
     #[must_use]
     pub fn new(database: DatabaseConnection, clock: Clock) -> Self {
-        Self { database, clock, outbox_filled: Arc::default(), missed_a_relay: Arc::default() }
+        Self { database, clock, outboxes: Arc::default(), missed_a_relay: Arc::default() }
     }
 
     /// The clock of this process.
@@ -108,32 +126,43 @@ impl Store {
         &self.clock
     }
 
-    /// Writes a new meeting; false if there is one of that id, in whatever organisation.
+    /// Writes a new meeting, and invites its members if it runs from now on; `None` if there is one
+    /// of that id, in whatever organisation.
     ///
     /// # Errors
     /// The database could not answer.
-    pub async fn create(&self, new: &NewMeeting, id: MeetingId) -> Result<bool, StoreError> {
+    pub async fn create(
+        &self,
+        new: &NewMeeting,
+        id: MeetingId,
+    ) -> Result<Option<Meeting>, StoreError> {
+        let NewMeeting { organisation, draft, password_hash, created_at } = new.clone();
+        let meeting = draft.meeting(id, organisation, password_hash, created_at);
+        let members = u32::try_from(draft.members.len()).unwrap_or(u32::MAX);
+        let counters = Counters { members, ..Counters::default() };
+
         let transaction = self.begin().await?;
         let unless_there = OnConflict::column(meeting::Column::Id).do_nothing().to_owned();
-        let inserted = meeting::Entity::insert(meeting::row(new, id)?)
+        let inserted = meeting::Entity::insert(meeting::row(&meeting, counters)?)
             .on_conflict(unless_there)
             .try_insert()
             .exec_without_returning(&transaction)
             .await?;
         if !matches!(inserted, TryInsertResult::Inserted(1)) {
-            return Ok(false);
+            return Ok(None);
         }
-        let members: Vec<_> = new.draft.members.iter().collect();
-        for some in members.chunks(ROWS_PER_STATEMENT) {
-            let rows = some.iter().map(|user| member::ActiveModel {
-                organisation: Set(new.organisation.to_string()),
-                meeting_id: Set(id.to_i64()),
-                user_id: Set(user.to_string()),
-            });
-            member::Entity::insert_many(rows).exec_without_returning(&transaction).await?;
+        members::put(&transaction, &scope_of(&meeting), &draft.members).await?;
+        if let Some(invitation) = meeting.invitation_at_creation() {
+            let once = Once { kind: NoticeKind::Invitation(invitation.occasion), request: None };
+            let (from, expires_at) = (invitation.from, invitation.expires_at);
+            let batch = Batch { meeting: &meeting, once, from, at: created_at, expires_at };
+            // Who creates a meeting knows of it.
+            let others = draft.members.keys().filter(|user| **user != meeting.organiser);
+            notices::write(&transaction, &batch, others).await?;
         }
         transaction.commit().await?;
-        Ok(true)
+        self.outboxes.filled();
+        Ok(Some(meeting))
     }
 
     /// A meeting.
@@ -141,19 +170,7 @@ impl Store {
     /// # Errors
     /// There is none, or the database could not answer.
     pub async fn meeting(&self, scope: &MeetingScope) -> Result<Meeting, StoreError> {
-        find_meeting(&self.database, scope).await?.try_into()
-    }
-
-    /// Whether a user is on the member list.
-    ///
-    /// # Errors
-    /// The database could not answer.
-    pub async fn is_member(&self, scope: &MeetingScope, user: &UserId) -> Result<bool, StoreError> {
-        let (organisation, meeting) = key(scope);
-        let found = member::Entity::find_by_id((organisation, meeting, user.to_string()))
-            .one(&self.database)
-            .await?;
-        Ok(found.is_some())
+        find_meeting(&self.database, scope, self.clock.now()).await?.try_into()
     }
 
     /// Meetings from the newest on, or after one of them, at most `limit`.
@@ -190,7 +207,7 @@ impl Store {
     /// There is no such meeting, a row is malformed, or the database could not answer.
     pub async fn roster(&self, scope: &MeetingScope) -> Result<(Meeting, Roster), StoreError> {
         let snapshot = self.begin_snapshot().await?;
-        let row = find_meeting(&snapshot, scope).await?;
+        let row = find_meeting(&snapshot, scope, self.clock.now()).await?;
         let present = present(scope).all(&snapshot).await?;
         snapshot.commit().await?;
         let participants = present
@@ -212,7 +229,7 @@ impl Store {
         after: u64,
         limit: u64,
     ) -> Result<Vec<Vec<u8>>, StoreError> {
-        find_meeting(&self.database, scope).await?;
+        find_meeting(&self.database, scope, self.clock.now()).await?;
         let Ok(after) = i64::try_from(after) else { return Ok(Vec::new()) };
         let (organisation, meeting) = key(scope);
         let rows = event::Entity::find()
@@ -250,16 +267,24 @@ fn key(scope: &MeetingScope) -> (String, i64) {
     (scope.organisation.to_string(), scope.meeting.to_i64())
 }
 
+/// The scope of a meeting.
+fn scope_of(meeting: &Meeting) -> MeetingScope {
+    MeetingScope { organisation: meeting.organisation.clone(), meeting: meeting.id }
+}
+
+/// A meeting's row. An id from the future names nothing, after the same work.
 async fn find_meeting(
     connection: &impl sea_orm::ConnectionTrait,
     scope: &MeetingScope,
+    now: UnixMillis,
 ) -> Result<meeting::Model, StoreError> {
     let (organisation, id) = key(scope);
-    meeting::Entity::find_by_id(id)
+    let found = meeting::Entity::find_by_id(id)
         .filter(meeting::Column::Organisation.eq(organisation))
         .one(connection)
-        .await?
-        .ok_or(StoreError::NoSuchMeeting)
+        .await?;
+    let now = UnixSeconds::try_from(now / 1000).unwrap_or(UnixSeconds::MAX);
+    found.filter(|_| !scope.meeting.is_ahead_of(now)).ok_or(StoreError::NoSuchMeeting)
 }
 
 /// Those who are in.

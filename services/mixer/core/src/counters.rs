@@ -40,6 +40,8 @@ pub struct Counters {
     pub undecodable: u64,
     /// Codecs that could not be made or failed to encode.
     pub codec_failures: u64,
+    /// Times that somebody was found to claim much louder levels than were heard.
+    pub levels_doubted: u64,
     /// Needs refused because a limit on relays or participants was reached.
     pub needs_refused: u64,
     /// Route plans given out.

@@ -10,6 +10,7 @@
 //! is a source of a track that is meant for them; input of any shape is counted, never a panic.
 
 mod counters;
+mod honesty;
 mod jitter;
 mod media;
 mod meeting;
@@ -18,10 +19,11 @@ mod tracks;
 mod voice;
 
 pub use counters::Counters;
+pub use honesty::DOUBTS_MAX;
 pub use jitter::Config as JitterConfig;
 pub use media::{
-    Destination, Output, ParticipantPlan, RoutePlan, SOURCES_MAX, SendFrame, Sources, Track,
-    TrackFrame,
+    Destination, LevelDoubt, Output, ParticipantPlan, RoutePlan, SOURCES_MAX, SendFrame, Sources,
+    Track, TrackFrame,
 };
 pub use meeting::{Config, Meeting, PlanHeld, Reason};
 pub use relays::{PARTICIPANTS_PER_RELAY_MAX, RELAYS_MAX};

@@ -66,6 +66,17 @@ pub struct RoutePlan {
     pub speakers: Sources,
     /// Participants of this relay who get something else than the common track.
     pub exceptions: Vec<ParticipantPlan>,
+    /// Participants of this relay who are not as loud as they claim.
+    pub doubts: Vec<LevelDoubt>,
+}
+
+/// A participant whose claimed levels are not to be gone by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LevelDoubt {
+    /// Who.
+    pub participant: ParticipantId,
+    /// To be added to the claimed level, which is in -dBov.
+    pub correction: u8,
 }
 
 /// What one participant gets.

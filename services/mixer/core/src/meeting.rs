@@ -15,8 +15,11 @@ use tributary_speaker_selection::{self as speaker_selection, Gate, LEVEL_QUIETES
 
 use crate::{
     counters::Counters,
+    honesty::Doubts,
     jitter,
-    media::{Output, ParticipantPlan, RoutePlan, SOURCES_MAX, SendFrame, Sources, Track},
+    media::{
+        LevelDoubt, Output, ParticipantPlan, RoutePlan, SOURCES_MAX, SendFrame, Sources, Track,
+    },
     relays::{Admission, Relays},
     tracks::{Content, Egress, Lane},
     voice::{Arrival, Voice},
@@ -74,6 +77,8 @@ pub enum Reason {
     RelaySilent,
     /// A codec or a voice has not been used for long.
     Unused,
+    /// Somebody's levels are believed again.
+    DoubtOver,
 }
 
 /// One meeting owned by this mixer.
@@ -88,6 +93,7 @@ pub struct Meeting {
     speakers: Sources,
     plan_version: u64,
     voices: Vec<Voice>,
+    doubts: Doubts,
     /// The common track first.
     lanes: Vec<Lane>,
     streams: u32,
@@ -109,6 +115,7 @@ impl Meeting {
             speakers: Sources::EMPTY,
             plan_version: 1,
             voices: Vec::with_capacity(VOICES_MAX),
+            doubts: Doubts::default(),
             lanes: vec![Lane::new(Track::Common, now)],
             // Streams of another epoch are not taken for these.
             streams: (config.epoch as u32) << 16,
@@ -173,7 +180,8 @@ impl Meeting {
             return;
         };
         let mut forwarded = std::mem::take(&mut self.forwarded);
-        let (who, level) = (frame.participant, frame.level);
+        let who = frame.participant;
+        let level = self.doubts.corrected(who, frame.level);
         let arrival = Arrival { frame, samples, at: now };
         self.gate.push(who, level, arrival, now, &mut |_, arrival| forwarded.push(arrival));
         if forwarded.is_empty() {
@@ -201,11 +209,29 @@ impl Meeting {
         for lane in lanes.iter_mut().filter(|lane| lane.content == Content::Mix) {
             lane.mix(voices, config.bitrate, now, &mut egress);
         }
+        self.judge(now);
+    }
+
+    /// Compares what speakers claim with what was heard of them.
+    fn judge(&mut self, now: Instant) {
+        let Self { voices, doubts, counters, .. } = self;
+        let mut news = false;
+        for voice in voices.iter_mut() {
+            let Some(correction) = voice.verdict() else { continue };
+            news |= doubts.doubt(voice.who, correction, now);
+            counters.levels_doubted += 1;
+        }
+        if news {
+            self.replan();
+        }
     }
 
     /// The time of [`Meeting::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.settle(now);
+        if self.doubts.expire(now) {
+            self.replan();
+        }
         let mut gone = Vec::new();
         if self.relays.expire(now, &mut gone) {
             self.follow_roster(&gone, false, now);
@@ -227,7 +253,8 @@ impl Meeting {
         let encoders = self.lanes.iter().filter_map(Lane::release_at);
         let unused = encoders.chain(self.voices.iter().filter_map(release_at)).min();
         let unused = unused.map(|at| (at, Reason::Unused));
-        [slot, relay, unused].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let doubt = self.doubts.next_expiry().map(|at| (at, Reason::DoubtOver));
+        [slot, relay, unused, doubt].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// Whether something is mixed, so that [`Meeting::handle_tick`] is needed.
@@ -352,11 +379,17 @@ impl Meeting {
             participant: *participant,
             audio_slot: (!alone).then_some(Track::Minus(*participant)),
         };
+        let doubts =
+            self.doubts.iter().filter(|doubt| self.relays.of(doubt.who).any(|of| *of == relay));
+        let doubts = doubts
+            .map(|doubt| LevelDoubt { participant: doubt.who, correction: doubt.correction })
+            .collect();
         let plan = RoutePlan {
             epoch: self.config.epoch,
             version: self.plan_version,
             speakers: self.speakers,
             exceptions: behind.iter().map(exception).collect(),
+            doubts,
         };
         self.counters.plans += 1;
         self.outputs.push_back(Output::Plan { relay, plan });

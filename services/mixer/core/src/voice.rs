@@ -6,11 +6,12 @@
 use std::{collections::VecDeque, time::Instant};
 
 use bytes::Bytes;
-use tributary_audio::{CodecError, DECODED_SAMPLES_MAX, Decoder, FRAME_SAMPLES};
+use tributary_audio::{CodecError, DECODED_SAMPLES_MAX, Decoder, FRAME_SAMPLES, level_dbov};
 use tributary_identifiers::ParticipantId;
 
 use crate::{
     counters::Counters,
+    honesty::Tally,
     jitter::{self, Frame, Next},
     media::SendFrame,
 };
@@ -47,6 +48,7 @@ struct Sound {
     pcm: [f32; FRAME_SAMPLES + DECODED_SAMPLES_MAX],
     len: usize,
     block: Block,
+    tally: Tally,
 }
 
 /// What a voice says in one tick.
@@ -88,7 +90,7 @@ impl Voice {
         }
         let block = Block { pcm: [0.0; FRAME_SAMPLES], end: i64::MIN, ingress_us: 0 };
         let pcm = [0.0; FRAME_SAMPLES + DECODED_SAMPLES_MAX];
-        self.sound = Some(Box::new(Sound { decoder, pcm, len: 0, block }));
+        self.sound = Some(Box::new(Sound { decoder, pcm, len: 0, block, tally: Tally::default() }));
         self.buffer.restart();
         Ok(())
     }
@@ -140,6 +142,11 @@ impl Voice {
         sound.block.end = position.saturating_sub(leftover);
     }
 
+    /// By how many dB the speaker is quieter than claimed, now and then and if it is too much.
+    pub fn verdict(&mut self) -> Option<u8> {
+        self.sound.as_mut()?.tally.verdict()
+    }
+
     /// What the last [`Voice::play`] gave.
     pub fn block(&self) -> Option<&Block> {
         self.sound.as_ref().map(|sound| &sound.block)
@@ -152,7 +159,12 @@ impl Sound {
         counters.decodes += 1;
         let free = self.pcm.get_mut(self.len..).unwrap_or_default();
         match self.decoder.decode(&frame.payload, free) {
-            Ok(samples) if samples > 0 => self.len += samples.min(free.len()),
+            Ok(samples) if samples > 0 => {
+                let samples = samples.min(free.len());
+                let heard = level_dbov(free.get(..samples).unwrap_or_default());
+                self.tally.add(frame.level, heard);
+                self.len += samples;
+            }
             _ => {
                 counters.undecodable += 1;
                 self.conceal(frame.samples, counters);

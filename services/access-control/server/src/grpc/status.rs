@@ -1,4 +1,4 @@
-//! What callers are told when nothing can be decided: one clear sentence, a code, and a reason for
+//! What callers are told when there is no answer: one clear sentence, a code, and a reason for
 //! programs (`google.rpc.ErrorInfo`). Details of failures go into the log, not on the wire.
 
 use std::fmt::Display;
@@ -7,7 +7,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 use tributary_password_hash::HashError;
 
-use crate::facts::FactError;
+use crate::{deciding::Undecided, facts::FactError, sharing::ShareError, store::StoreError};
 
 /// Who says so, in `ErrorInfo.domain`.
 const DOMAIN: &str = "access-control.tributary";
@@ -24,29 +24,44 @@ pub fn invalid(field: &str, why: &impl Display) -> Status {
     Status::with_error_details(Code::InvalidArgument, format!("{field}: {why}"), details)
 }
 
-/// Somebody else than the organiser wants to share a meeting, or there is none.
-pub fn not_the_organiser() -> Status {
-    let message = "there is no such meeting, or you are not its organiser";
-    status(Code::PermissionDenied, "NOT_THE_ORGANISER", message)
+fn internal() -> Status {
+    let message = "something went wrong inside the access-control service";
+    status(Code::Internal, "INTERNAL", message)
 }
 
-/// A fact could not be found out.
-pub fn of_fact(error: &FactError) -> Status {
+/// Nothing can be recorded, so nothing is decided.
+pub fn audit_is_full() -> Status {
+    tracing::error!("decisions are not written down fast enough; nothing is decided");
+    let message = "decisions can't be recorded at the moment; try again";
+    status(Code::Unavailable, "AUDIT_UNAVAILABLE", message)
+}
+
+/// Nothing can be decided.
+pub fn of_undecided(error: &Undecided) -> Status {
+    match error {
+        Undecided::Fact(error) => of_fact(error),
+        Undecided::Hash(error) => of_hash(*error),
+    }
+}
+
+fn of_fact(error: &FactError) -> Status {
     match error {
         FactError::Registry(_) => {
             let message = "the meeting registry does not answer at the moment; try again";
             status(Code::Unavailable, "REGISTRY_UNAVAILABLE", message)
         }
-        FactError::Store(error) => {
-            tracing::error!(%error, "the database did not answer");
-            let message = "the database does not answer at the moment; try again";
-            status(Code::Unavailable, "DATABASE_UNAVAILABLE", message)
-        }
+        FactError::Store(error) => of_store(error),
     }
 }
 
-/// A password could not be compared.
-pub fn of_hash(error: HashError) -> Status {
+/// The database did not answer.
+pub fn of_store(error: &StoreError) -> Status {
+    tracing::error!(%error, "the database did not answer");
+    let message = "the database does not answer at the moment; try again";
+    status(Code::Unavailable, "DATABASE_UNAVAILABLE", message)
+}
+
+fn of_hash(error: HashError) -> Status {
     match error {
         HashError::Busy => {
             let message = "too many passwords are being checked at the moment; try again";
@@ -54,8 +69,32 @@ pub fn of_hash(error: HashError) -> Status {
         }
         HashError::TooLong | HashError::MalformedHash | HashError::Failed => {
             tracing::error!(%error, "a password could not be checked");
-            let message = "something went wrong inside the access-control service";
-            status(Code::Internal, "INTERNAL", message)
+            internal()
+        }
+    }
+}
+
+/// A meeting could not be shared, or a share not be revoked or listed.
+pub fn of_share(error: &ShareError) -> Status {
+    match error {
+        ShareError::NotAllowed => status(Code::PermissionDenied, "NOT_ALLOWED", &error.to_string()),
+        ShareError::Invalid { field, why } => invalid(field, why),
+        ShareError::TooMany => {
+            status(Code::ResourceExhausted, "TOO_MANY_SHARES", &error.to_string())
+        }
+        ShareError::MailBudget => {
+            status(Code::ResourceExhausted, "TOO_MANY_EMAILS", &error.to_string())
+        }
+        ShareError::NoSuchShare => status(Code::NotFound, "NO_SUCH_SHARE", &error.to_string()),
+        ShareError::NoMailServer => {
+            status(Code::FailedPrecondition, "NO_MAIL_SERVER", &error.to_string())
+        }
+        ShareError::NotDelivered => status(Code::Unavailable, "NOT_DELIVERED", &error.to_string()),
+        ShareError::Fact(error) => of_fact(error),
+        ShareError::Store(error) => of_store(error),
+        ShareError::Failed(what) => {
+            tracing::error!(what, "a meeting could not be shared");
+            internal()
         }
     }
 }

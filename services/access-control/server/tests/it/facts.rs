@@ -7,12 +7,15 @@ use tributary_database::scratch;
 
 use crate::{
     registry::FakeMeeting,
-    world::{LASTING, MEETING, MEMBER, ORGANISER, OUTSIDER, World, eventually, join, meeting},
+    world::{
+        MEETING, MEMBER, ORGANISER, OUTSIDER, World, eventually, generous, join, lasting, link,
+        meeting, share,
+    },
 };
 
 #[tokio::test]
 async fn many_who_ask_at_once_cost_the_registry_one_question() {
-    let world = World::start(&scratch::sqlite(), LASTING).await;
+    let world = World::start(&scratch::sqlite(), lasting()).await;
     let questions: Vec<_> = (0..50)
         .map(|_| {
             let mut access = world.access.clone();
@@ -29,25 +32,24 @@ async fn many_who_ask_at_once_cost_the_registry_one_question() {
 
 #[tokio::test]
 async fn a_member_who_was_taken_off_the_list_is_out_when_the_facts_have_aged() {
-    let config = Config { facts_life_ms: 20, ..Config::default() };
+    let config = Config { facts_life_ms: 20, ..generous() };
     let world = World::start(&scratch::sqlite(), config).await;
     assert_eq!(world.join(MEMBER, "").await, Reason::Member);
-    let members = vec![ORGANISER.to_owned()];
-    world.registry.put(MEETING, FakeMeeting { members, ..meeting() });
+    world.registry.put(MEETING, FakeMeeting { members: vec![ORGANISER.to_owned()], ..meeting() });
     eventually("the member is out", async || world.join(MEMBER, "").await == Reason::NotShared)
         .await;
 }
 
 #[tokio::test]
 async fn with_nothing_known_and_nobody_to_ask_there_is_no_decision() {
-    let world = World::start(&scratch::sqlite(), LASTING).await;
+    let world = World::start(&scratch::sqlite(), lasting()).await;
     world.registry.set_down(true);
     for user in [MEMBER, OUTSIDER] {
         let status = world.ask(join(user, "")).await.unwrap_err();
         assert_eq!(status.code(), Code::Unavailable);
         assert!(status.message().contains("try again"), "{status:?}");
     }
-    let status = world.share(ORGANISER, true).await.unwrap_err();
+    let status = share(&world.access, link()).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
 
     world.registry.set_down(false);
@@ -56,9 +58,15 @@ async fn with_nothing_known_and_nobody_to_ask_there_is_no_decision() {
 }
 
 #[tokio::test]
-async fn what_is_known_is_answered_while_the_registry_is_down() {
-    let world = World::start(&scratch::sqlite(), LASTING).await;
+async fn what_is_known_is_answered_while_the_registry_is_down_though_nats_is_away_too() {
+    let world = World::start(&scratch::sqlite(), lasting()).await;
     assert_eq!(world.join(MEMBER, "").await, Reason::Member);
     world.registry.set_down(true);
     assert_eq!(world.join(MEMBER, "").await, Reason::Member);
+    // Older than a second, it is asked for again, in vain.
+    eventually("the registry is asked again", async || {
+        assert_eq!(world.join(MEMBER, "").await, Reason::Member);
+        world.registry.asked() > 1
+    })
+    .await;
 }

@@ -2,26 +2,26 @@
 
 use std::{
     collections::HashMap,
+    pin::Pin,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 use tributary_contracts::registry::v1::{
-    ApplyOperationRequest, ApplyOperationResponse, CreateMeetingRequest, CreateMeetingResponse,
-    EndMeetingRequest, EndMeetingResponse, GetAccessFactsRequest, GetAccessFactsResponse,
-    GetMeetingRequest, GetMeetingResponse, GetRosterRequest, GetRosterResponse, JoinRequest,
-    JoinResponse, LeaveRequest, LeaveResponse, ListEventsRequest, ListEventsResponse, Meeting,
-    RenewRelayRequest, RenewRelayResponse, registry_service_server::RegistryService,
+    self as proto, GetAccessFactsRequest, GetAccessFactsResponse, Meeting, MemberRole,
+    NotifyRequest, NotifyResponse, registry_service_server::RegistryService,
 };
 
-/// A meeting's facts by its id.
+/// Facts about meetings by their id, and what users were told.
 #[derive(Clone, Default)]
 pub struct FakeRegistry {
     meetings: Arc<Mutex<HashMap<String, FakeMeeting>>>,
-    down: Arc<Mutex<bool>>,
+    notified: Arc<Mutex<Vec<NotifyRequest>>>,
+    down: Arc<AtomicBool>,
+    deaf: Arc<AtomicBool>,
     asked: Arc<AtomicUsize>,
 }
 
@@ -29,9 +29,11 @@ pub struct FakeRegistry {
 #[derive(Clone, Debug, Default)]
 pub struct FakeMeeting {
     pub organiser: String,
+    pub hosts: Vec<String>,
     pub members: Vec<String>,
     pub password_hash: String,
-    pub ended: bool,
+    /// Milliseconds since 1970.
+    pub ended_at: Option<u64>,
 }
 
 impl FakeRegistry {
@@ -39,28 +41,79 @@ impl FakeRegistry {
         self.meetings.lock().unwrap().insert(meeting_id.to_owned(), meeting);
     }
 
-    pub fn set_down(&self, down: bool) {
-        *self.down.lock().unwrap() = down;
+    pub fn all(&self) -> Vec<(String, FakeMeeting)> {
+        let meetings = self.meetings.lock().unwrap();
+        meetings.iter().map(|(id, meeting)| (id.clone(), meeting.clone())).collect()
     }
 
+    /// Answers nothing.
+    pub fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// Tells users nothing.
+    pub fn set_deaf(&self, deaf: bool) {
+        self.deaf.store(deaf, Ordering::SeqCst);
+    }
+
+    /// How often facts were asked for.
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
+
+    pub fn notified(&self) -> Vec<NotifyRequest> {
+        self.notified.lock().unwrap().clone()
+    }
 }
 
-fn unasked<T>() -> Result<Response<T>, Status> {
-    Err(Status::unimplemented("not asked for by access-control"))
+impl FakeMeeting {
+    fn role(&self, user: &String) -> MemberRole {
+        if *user == self.organiser {
+            MemberRole::Organiser
+        } else if self.hosts.contains(user) {
+            MemberRole::Host
+        } else if self.members.contains(user) {
+            MemberRole::Member
+        } else {
+            MemberRole::Unspecified
+        }
+    }
+}
+
+pub fn timestamp(millis: u64) -> prost_types::Timestamp {
+    let nanos = i32::try_from(millis % 1000 * 1_000_000).unwrap();
+    prost_types::Timestamp { seconds: i64::try_from(millis / 1000).unwrap(), nanos }
+}
+
+/// Calls that access-control never makes, in the form that `async_trait` gives a method.
+macro_rules! unasked {
+    ($($name:ident($request:ty) -> $response:ty;)*) => {
+        $(fn $name<'life0, 'async_trait>(
+            &'life0 self,
+            _: Request<$request>,
+        ) -> Pin<Box<dyn Future<Output = Result<Response<$response>, Status>> + Send + 'async_trait>>
+        where
+            'life0: 'async_trait,
+            Self: 'async_trait,
+        {
+            Box::pin(async { Err(Status::unimplemented("not asked for by access-control")) })
+        })*
+    };
 }
 
 #[tonic::async_trait]
 impl RegistryService for FakeRegistry {
+    type GetAttachmentStream = Pin<
+        Box<dyn futures_util::Stream<Item = Result<proto::GetAttachmentResponse, Status>> + Send>,
+    >;
+
     async fn get_access_facts(
         &self,
         request: Request<GetAccessFactsRequest>,
     ) -> Result<Response<GetAccessFactsResponse>, Status> {
         let request = request.into_inner();
         self.asked.fetch_add(1, Ordering::SeqCst);
-        if *self.down.lock().unwrap() {
+        if self.down.load(Ordering::SeqCst) {
             return Err(Status::unavailable("down"));
         }
         let meetings = self.meetings.lock().unwrap();
@@ -75,68 +128,45 @@ impl RegistryService for FakeRegistry {
                 subject: "Weekly".to_owned(),
                 organiser_user_id: meeting.organiser.clone(),
                 has_password: !meeting.password_hash.is_empty(),
-                created_at: None,
-                ended_at: meeting.ended.then(prost_types::Timestamp::default),
+                ended_at: meeting.ended_at.map(timestamp),
+                ..Meeting::default()
             }),
-            member: meeting.members.contains(&request.user_id),
+            role: meeting.role(&request.user_id).into(),
             password_hash: meeting.password_hash.clone(),
         }))
     }
 
-    async fn create_meeting(
+    async fn notify(
         &self,
-        _: Request<CreateMeetingRequest>,
-    ) -> Result<Response<CreateMeetingResponse>, Status> {
-        unasked()
+        request: Request<NotifyRequest>,
+    ) -> Result<Response<NotifyResponse>, Status> {
+        if self.deaf.load(Ordering::SeqCst) {
+            return Err(Status::unavailable("deaf"));
+        }
+        self.notified.lock().unwrap().push(request.into_inner());
+        Ok(Response::new(NotifyResponse {}))
     }
 
-    async fn get_meeting(
-        &self,
-        _: Request<GetMeetingRequest>,
-    ) -> Result<Response<GetMeetingResponse>, Status> {
-        unasked()
-    }
-
-    async fn end_meeting(
-        &self,
-        _: Request<EndMeetingRequest>,
-    ) -> Result<Response<EndMeetingResponse>, Status> {
-        unasked()
-    }
-
-    async fn join(&self, _: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {
-        unasked()
-    }
-
-    async fn leave(&self, _: Request<LeaveRequest>) -> Result<Response<LeaveResponse>, Status> {
-        unasked()
-    }
-
-    async fn get_roster(
-        &self,
-        _: Request<GetRosterRequest>,
-    ) -> Result<Response<GetRosterResponse>, Status> {
-        unasked()
-    }
-
-    async fn list_events(
-        &self,
-        _: Request<ListEventsRequest>,
-    ) -> Result<Response<ListEventsResponse>, Status> {
-        unasked()
-    }
-
-    async fn apply_operation(
-        &self,
-        _: Request<ApplyOperationRequest>,
-    ) -> Result<Response<ApplyOperationResponse>, Status> {
-        unasked()
-    }
-
-    async fn renew_relay(
-        &self,
-        _: Request<RenewRelayRequest>,
-    ) -> Result<Response<RenewRelayResponse>, Status> {
-        unasked()
+    unasked! {
+        create_meeting(proto::CreateMeetingRequest) -> proto::CreateMeetingResponse;
+        get_meeting(proto::GetMeetingRequest) -> proto::GetMeetingResponse;
+        update_meeting(proto::UpdateMeetingRequest) -> proto::UpdateMeetingResponse;
+        set_members(proto::SetMembersRequest) -> proto::SetMembersResponse;
+        remove_members(proto::RemoveMembersRequest) -> proto::RemoveMembersResponse;
+        list_members(proto::ListMembersRequest) -> proto::ListMembersResponse;
+        list_meetings_of_user(proto::ListMeetingsOfUserRequest) -> proto::ListMeetingsOfUserResponse;
+        put_attachment(Streaming<proto::PutAttachmentRequest>) -> proto::PutAttachmentResponse;
+        get_attachment(proto::GetAttachmentRequest) -> Self::GetAttachmentStream;
+        list_attachments(proto::ListAttachmentsRequest) -> proto::ListAttachmentsResponse;
+        delete_attachment(proto::DeleteAttachmentRequest) -> proto::DeleteAttachmentResponse;
+        list_notices(proto::ListNoticesRequest) -> proto::ListNoticesResponse;
+        dismiss_notice(proto::DismissNoticeRequest) -> proto::DismissNoticeResponse;
+        end_meeting(proto::EndMeetingRequest) -> proto::EndMeetingResponse;
+        join(proto::JoinRequest) -> proto::JoinResponse;
+        leave(proto::LeaveRequest) -> proto::LeaveResponse;
+        get_roster(proto::GetRosterRequest) -> proto::GetRosterResponse;
+        list_events(proto::ListEventsRequest) -> proto::ListEventsResponse;
+        apply_operation(proto::ApplyOperationRequest) -> proto::ApplyOperationResponse;
+        renew_relay(proto::RenewRelayRequest) -> proto::RenewRelayResponse;
     }
 }

@@ -8,7 +8,7 @@ use tributary_meeting_registry_core::{
     Command, Event, Happening, Leave, LeaveReason, Roster, State,
 };
 
-use crate::{NOW, join, session};
+use crate::{NOW, join, new_meeting, session};
 
 /// Who is in, as `(id, user, key, relay, run, muted)`, and what has been.
 #[derive(Default)]
@@ -126,7 +126,7 @@ impl Model {
             .collect();
         prop_assert_eq!(found, expected);
         prop_assert_eq!(state.counters().present as usize, self.present.len());
-        prop_assert_eq!(state.counters().ended_at.is_some(), self.ended);
+        prop_assert_eq!(state.meeting().ended_at.is_some(), self.ended);
         Ok(())
     }
 }
@@ -138,8 +138,8 @@ fn apply_to_part(
     now: u64,
 ) -> (Option<Vec<Event>>, tributary_meeting_registry_core::Counters) {
     let needs = command.needs();
-    let part = state.participants().filter(|one| needs.include(one)).cloned();
-    let mut part = State::new(state.counters(), part);
+    let part = state.participants().filter(|one| needs.present.include(one)).cloned();
+    let mut part = State::new(state.meeting().clone(), state.counters(), part);
     let events = part.apply(command.clone(), now).ok();
     (events, part.counters())
 }
@@ -148,7 +148,7 @@ proptest! {
     #[test]
     fn any_sequence_of_commands_follows_the_model(acts in prop::collection::vec(act(), 1..120)) {
         let (mut state, mut model, mut roster) =
-            (State::default(), Model::default(), Roster::default());
+            (new_meeting(), Model::default(), Roster::default());
         let (mut log, mut ids) = (Vec::<Event>::new(), BTreeSet::new());
         for (step, act) in acts.iter().enumerate() {
             let now = NOW + step as u64;

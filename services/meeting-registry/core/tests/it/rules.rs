@@ -5,14 +5,14 @@ use tributary_meeting_registry_core::{
     Command, Counters, Event, Happening, LeaveReason, PARTICIPANTS_MAX, Refusal, Roster, State,
 };
 
-use crate::{NOW, join, leave, session};
+use crate::{NOW, join, leave, meeting, new_meeting, session};
 
 fn numbers(events: &[Event]) -> Vec<u64> {
     events.iter().map(|event| event.number).collect()
 }
 
 fn with_two_in() -> State {
-    let mut state = State::default();
+    let mut state = new_meeting();
     state.apply(Command::Join(join(1, 1, 1)), NOW).unwrap();
     state.apply(Command::Join(join(2, 1, 1)), NOW).unwrap();
     state
@@ -101,10 +101,10 @@ fn the_end_takes_everybody_out_first_and_is_final() {
         |id| Happening::Left { participant: ParticipantId(id), reason: LeaveReason::MeetingEnded };
     let what: Vec<_> = events.iter().map(|event| event.what.clone()).collect();
     assert_eq!(what, [left(1), left(2), Happening::Ended]);
-    assert_eq!((state.counters().ended_at, state.counters().present), (Some(NOW + 5), 0));
+    assert_eq!((state.meeting().ended_at, state.counters().present), (Some(NOW + 5), 0));
     assert_eq!(state.apply(Command::End, NOW + 6), Ok(vec![]));
     assert_eq!(state.apply(Command::Join(join(3, 1, 1)), NOW + 6), Err(Refusal::Ended));
-    assert_eq!(state.counters().ended_at, Some(NOW + 5));
+    assert_eq!(state.meeting().ended_at, Some(NOW + 5));
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn a_lost_relay_takes_only_its_own_with_it() {
 
 #[test]
 fn the_meeting_is_full_at_five_thousand_but_those_who_are_in_may_come_back() {
-    let mut state = State::default();
+    let mut state = new_meeting();
     for who in 0..PARTICIPANTS_MAX {
         state.apply(Command::Join(join(who, 1, 1)), NOW).unwrap();
     }
@@ -136,14 +136,14 @@ fn the_meeting_is_full_at_five_thousand_but_those_who_are_in_may_come_back() {
 #[test]
 fn participant_ids_never_run_over() {
     let counters = Counters { next_participant: u32::MAX, ..Counters::default() };
-    let mut state = State::new(counters, []);
+    let mut state = State::new(meeting(None), counters, []);
     assert_eq!(state.apply(Command::Join(join(1, 1, 1)), NOW), Err(Refusal::Full));
 }
 
 #[test]
 fn groups_are_the_participants_by_relay() {
     let mut roster = Roster::default();
-    let mut state = State::default();
+    let mut state = new_meeting();
     for (who, relay) in [(1, 2), (2, 1), (3, 2)] {
         for event in state.apply(Command::Join(join(who, relay, 1)), NOW).unwrap() {
             roster.apply(&event).unwrap();
@@ -163,7 +163,7 @@ fn groups_are_the_participants_by_relay() {
 #[test]
 fn a_roster_refuses_an_event_out_of_order() {
     let mut roster = Roster::default();
-    let mut state = State::default();
+    let mut state = new_meeting();
     let events = state.apply(Command::Join(join(1, 1, 1)), NOW).unwrap();
     roster.apply(&events[0]).unwrap();
     assert_eq!(roster.apply(&events[0]).unwrap_err().expected, 2);

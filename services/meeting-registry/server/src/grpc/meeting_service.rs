@@ -3,27 +3,34 @@
 use tonic::{Request, Response, Status};
 use tributary_contracts::admin::v1::{
     CreateMeetingRequest, CreateMeetingResponse, DeleteMeetingRequest, DeleteMeetingResponse,
-    GetMeetingRequest, GetMeetingResponse, Group, GroupParticipant, ListMeetingsRequest,
-    ListMeetingsResponse, Meeting, meeting_service_server::MeetingService,
+    EndMeetingRequest, EndMeetingResponse, GetMeetingRequest, GetMeetingResponse, Group,
+    GroupParticipant, ListMeetingsRequest, ListMeetingsResponse, ListMembersRequest,
+    ListMembersResponse, Meeting, RemoveMembersRequest, RemoveMembersResponse, SetMembersRequest,
+    SetMembersResponse, UpdateMeetingRequest, UpdateMeetingResponse,
+    meeting_service_server::MeetingService,
 };
-use tributary_meeting_registry_core::{self as core, Cursor, PageRequest, Roster, page_token};
+use tributary_meeting_registry_core::{
+    self as core, Caller, Command, Cursor, PAGE_SIZE_DEFAULT, PageRequest, Proposal, Roster,
+    page_token,
+};
 
 use super::{
-    read,
+    attachments, managing, read,
     status::{invalid, of_create, of_store},
 };
-use crate::{registry::Registry, wire};
+use crate::{attachments::Attachments, registry::Registry, wire};
 
 /// Answers the service. Clones share everything.
 #[derive(Clone)]
 pub struct MeetingApi {
     registry: Registry,
+    attachments: Attachments,
 }
 
 impl MeetingApi {
-    /// Over the meetings.
-    pub const fn new(registry: Registry) -> Self {
-        Self { registry }
+    /// Over the meetings and their files.
+    pub const fn new(registry: Registry, attachments: Attachments) -> Self {
+        Self { registry, attachments }
     }
 }
 
@@ -34,17 +41,18 @@ impl MeetingService for MeetingApi {
         request: Request<CreateMeetingRequest>,
     ) -> Result<Response<CreateMeetingResponse>, Status> {
         let request = request.into_inner();
-        let created = self
-            .registry
-            .create(
-                read::organisation(&request.organisation)?,
-                &request.subject,
-                &request.organiser_user_id,
-                &request.member_user_ids,
-                &request.password,
-            )
-            .await
-            .map_err(of_create)?;
+        let proposal = Proposal {
+            subject: &request.subject,
+            organiser: &request.organiser_user_id,
+            organiser_name: &request.organiser_display_name,
+            members: &request.member_user_ids,
+            hosts: &request.host_user_ids,
+            password: &request.password,
+            starts_at: read::time("starts_at", request.starts_at.as_ref())?,
+            lobby: request.lobby,
+        };
+        let organisation = read::organisation(&request.organisation)?;
+        let created = self.registry.create(organisation, &proposal).await.map_err(of_create)?;
         Ok(Response::new(CreateMeetingResponse { meeting: Some(meeting(&created)) }))
     }
 
@@ -55,7 +63,8 @@ impl MeetingService for MeetingApi {
         let request = request.into_inner();
         let scope = read::scope(&request.organisation, &request.meeting_id)?;
         let (found, roster) = self.registry.store().roster(&scope).await.map_err(of_store)?;
-        let meeting = Meeting { groups: groups(&roster), ..meeting(&found) };
+        let attachments = attachments::list(&self.attachments, &scope).await?;
+        let meeting = Meeting { groups: groups(&roster), attachments, ..meeting(&found) };
         Ok(Response::new(GetMeetingResponse { meeting: Some(meeting) }))
     }
 
@@ -95,6 +104,67 @@ impl MeetingService for MeetingApi {
         tracing::info!(meeting = %scope.meeting, organisation = %scope.organisation, "deleted");
         Ok(Response::new(DeleteMeetingResponse {}))
     }
+
+    async fn update_meeting(
+        &self,
+        request: Request<UpdateMeetingRequest>,
+    ) -> Result<Response<UpdateMeetingResponse>, Status> {
+        let request = request.into_inner();
+        let scope = read::scope(&request.organisation, &request.meeting_id)?;
+        let change = managing::Change {
+            subject: request.subject.as_deref(),
+            starts_at: request.starts_at.as_ref(),
+            lobby: request.lobby,
+            password: request.password.as_deref(),
+        };
+        let updated = managing::update(&self.registry, &scope, Caller::Platform, change).await?;
+        Ok(Response::new(UpdateMeetingResponse { meeting: Some(meeting(&updated)) }))
+    }
+
+    async fn end_meeting(
+        &self,
+        request: Request<EndMeetingRequest>,
+    ) -> Result<Response<EndMeetingResponse>, Status> {
+        let request = request.into_inner();
+        let scope = read::scope(&request.organisation, &request.meeting_id)?;
+        let ended = self.registry.apply(&scope, Command::End).await.map_err(of_store)?;
+        Ok(Response::new(EndMeetingResponse { meeting: Some(meeting(ended.meeting())) }))
+    }
+
+    async fn set_members(
+        &self,
+        request: Request<SetMembersRequest>,
+    ) -> Result<Response<SetMembersResponse>, Status> {
+        let request = request.into_inner();
+        let scope = read::scope(&request.organisation, &request.meeting_id)?;
+        let (by, members) = (Caller::Platform, &request.members);
+        let members = managing::set_members(&self.registry, &scope, by, None, members).await?;
+        Ok(Response::new(SetMembersResponse { members }))
+    }
+
+    async fn remove_members(
+        &self,
+        request: Request<RemoveMembersRequest>,
+    ) -> Result<Response<RemoveMembersResponse>, Status> {
+        let request = request.into_inner();
+        let scope = read::scope(&request.organisation, &request.meeting_id)?;
+        let (by, users) = (Caller::Platform, &request.user_ids);
+        let members = managing::remove_members(&self.registry, &scope, by, users).await?;
+        Ok(Response::new(RemoveMembersResponse { members }))
+    }
+
+    async fn list_members(
+        &self,
+        request: Request<ListMembersRequest>,
+    ) -> Result<Response<ListMembersResponse>, Status> {
+        let request = request.into_inner();
+        let scope = read::scope(&request.organisation, &request.meeting_id)?;
+        let (size, token) = (request.page_size, &request.page_token);
+        let page = managing::member_page(size, PAGE_SIZE_DEFAULT, token)?;
+        let (members, next_page_token) =
+            managing::list_members(&self.registry, &scope, &page).await?;
+        Ok(Response::new(ListMembersResponse { members, next_page_token }))
+    }
 }
 
 fn meeting(meeting: &core::Meeting) -> Meeting {
@@ -107,6 +177,9 @@ fn meeting(meeting: &core::Meeting) -> Meeting {
         created_at: Some(wire::timestamp(meeting.created_at)),
         ended_at: meeting.ended_at.map(wire::timestamp),
         groups: Vec::new(),
+        starts_at: meeting.starts_at.map(wire::timestamp),
+        lobby: meeting.lobby,
+        attachments: Vec::new(),
     }
 }
 

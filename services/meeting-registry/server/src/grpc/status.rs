@@ -5,10 +5,15 @@ use std::fmt::Display;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
+use tributary_file_store::FileError;
 use tributary_meeting_registry_core::Refusal;
 use tributary_password_hash::HashError;
 
-use crate::{registry::CreateError, store::StoreError};
+use crate::{
+    attachments::AttachmentError,
+    registry::{CreateError, UpdateError},
+    store::StoreError,
+};
 
 /// Who says so, in `ErrorInfo.domain`.
 const DOMAIN: &str = "meeting-registry.tributary";
@@ -45,6 +50,14 @@ pub fn of_store(error: StoreError) -> Status {
             let message = "the database does not answer at the moment; try again";
             status(Code::Unavailable, "DATABASE_UNAVAILABLE", message)
         }
+        StoreError::FileGivenUp => {
+            let message = "the upload took too long; try again";
+            status(Code::DeadlineExceeded, "UPLOAD_TOO_SLOW", message)
+        }
+        StoreError::NoRandomNumbers => {
+            tracing::error!(%error, "a request could not be answered");
+            internal()
+        }
         StoreError::MalformedRow { .. } | StoreError::Time(_) => {
             tracing::error!(%error, "the database holds what it must not");
             internal()
@@ -58,6 +71,16 @@ fn of_refusal(refusal: Refusal) -> Status {
         Refusal::HasLeft(_) => (Code::FailedPrecondition, "PARTICIPANT_HAS_LEFT"),
         Refusal::Full => (Code::ResourceExhausted, "MEETING_FULL"),
         Refusal::UnknownParticipant(_) => (Code::NotFound, "NO_SUCH_PARTICIPANT"),
+        Refusal::NotManager => (Code::PermissionDenied, "NOT_ORGANISER_OR_HOST"),
+        Refusal::NotMember => (Code::PermissionDenied, "NOT_A_MEMBER"),
+        Refusal::NotAttacher => (Code::PermissionDenied, "NOT_YOUR_ATTACHMENT"),
+        Refusal::OrganiserStays => (Code::FailedPrecondition, "ORGANISER_STAYS"),
+        Refusal::NoSecondOrganiser => (Code::InvalidArgument, "NO_SECOND_ORGANISER"),
+        Refusal::TooManyMembers => (Code::ResourceExhausted, "TOO_MANY_MEMBERS"),
+        Refusal::NoSuchAttachment => (Code::NotFound, "NO_SUCH_ATTACHMENT"),
+        Refusal::AttachmentTooLarge(_) => (Code::ResourceExhausted, "ATTACHMENT_TOO_LARGE"),
+        Refusal::AttachmentsTooLarge(_) => (Code::ResourceExhausted, "ATTACHMENTS_TOO_LARGE"),
+        Refusal::TooManyAttachments(_) => (Code::ResourceExhausted, "TOO_MANY_ATTACHMENTS"),
     };
     status(code, reason, refusal.to_string())
 }
@@ -66,15 +89,65 @@ fn of_refusal(refusal: Refusal) -> Status {
 pub fn of_create(error: CreateError) -> Status {
     match error {
         CreateError::Draft(error) => invalid(&error.field(), &error),
-        CreateError::Hash(HashError::Busy) => {
+        CreateError::Hash(error) => of_hash(error),
+        CreateError::Store(error) => of_store(error),
+        CreateError::NoId => {
+            tracing::error!(%error, "a meeting could not be created");
+            internal()
+        }
+    }
+}
+
+/// A meeting could not be changed.
+pub fn of_update(error: UpdateError) -> Status {
+    match error {
+        UpdateError::Hash(error) => of_hash(error),
+        UpdateError::Store(error) => of_store(error),
+    }
+}
+
+fn of_hash(error: HashError) -> Status {
+    match error {
+        HashError::Busy => {
             let message = "too many passwords are being checked at the moment; try again";
             status(Code::ResourceExhausted, "BUSY", message)
         }
-        CreateError::Hash(error @ HashError::TooLong) => invalid("password", &error),
-        CreateError::Store(error) => of_store(error),
-        CreateError::Hash(_) | CreateError::NoId => {
-            tracing::error!(%error, "a meeting could not be created");
+        HashError::TooLong => invalid("password", &error),
+        HashError::MalformedHash | HashError::Failed => {
+            tracing::error!(%error, "a password could not be hashed");
             internal()
+        }
+    }
+}
+
+/// A file could not be attached or read.
+pub fn of_attachment(error: AttachmentError) -> Status {
+    match error {
+        AttachmentError::Busy => {
+            let message = "too many files are being attached at the moment; try again";
+            status(Code::ResourceExhausted, "BUSY", message)
+        }
+        AttachmentError::Store(error) => of_store(error),
+        AttachmentError::Sender(status) => *status,
+        AttachmentError::File(error) => of_file(&error),
+    }
+}
+
+/// The file store could not do it.
+pub fn of_file(error: &FileError) -> Status {
+    tracing::error!(%error, "the file store");
+    match error {
+        FileError::NotFound | FileError::Damaged(_) => {
+            let message = "the file is damaged or lost; attach it again";
+            status(Code::DataLoss, "FILE_LOST", message)
+        }
+        FileError::Full => {
+            let message = "there is no room left for files on this platform";
+            status(Code::ResourceExhausted, "FILE_STORE_FULL", message)
+        }
+        FileError::TooLarge { .. } | FileError::Interrupted(_) | FileError::Unavailable(_) => {
+            let message = "files can't be stored or read at the moment; try again";
+            status(Code::Unavailable, "FILE_STORE_UNAVAILABLE", message)
         }
     }
 }

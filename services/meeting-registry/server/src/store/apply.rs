@@ -2,33 +2,34 @@
 //! decides, and writes the log, the outbox, the participants and the counters.
 
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
-    sea_query::{Expr, OnConflict},
+    ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
+    sea_query::Expr,
 };
-use tracing::Span;
 use tributary_identifiers::{OperationId, ParticipantId, RelaySessionId};
-use tributary_meeting_registry_core::{
-    Command, Event, Happening, Meeting, Needs, Present, State, UnixMillis,
-};
+use tributary_meeting_registry_core::{Command, Event, Happening, Meeting, State, UnixMillis};
 use tributary_message_bus::subjects::MeetingScope;
-use tributary_service_runtime::propagation;
 
 use super::{
-    ROWS_PER_STATEMENT, Store, StoreError, event, find_meeting, from_millis, key, meeting, member,
-    operation, outbox, participant, present, relay,
+    Store, StoreError, attachments, event, find_meeting, from_millis, key, meeting, member,
+    members, notices, operation, participant, reading::read_state, relay, writing,
 };
-use crate::{metrics, wire};
+use crate::metrics;
 
 /// What a command has done.
 #[derive(Clone, Debug)]
 pub struct Applied {
-    /// The meeting after it.
-    pub meeting: Meeting,
     /// The part of the state that the command needed, after it.
     pub state: State,
     /// What has happened; nothing, if nothing changed.
     pub events: Vec<Event>,
+}
+
+impl Applied {
+    /// The meeting after it.
+    #[must_use]
+    pub const fn meeting(&self) -> &Meeting {
+        self.state.meeting()
+    }
 }
 
 /// What makes an operation the same operation.
@@ -54,7 +55,7 @@ impl Store {
         now: UnixMillis,
     ) -> Result<Applied, StoreError> {
         let transaction = self.begin().await?;
-        let row = take_row(&transaction, scope).await?;
+        let row = take_row(&transaction, scope, now).await?;
         let applied = apply_within(&transaction, scope, row, command, now).await?;
         self.commit(transaction, &applied).await?;
         Ok(applied)
@@ -73,7 +74,7 @@ impl Store {
         now: UnixMillis,
     ) -> Result<u64, StoreError> {
         let transaction = self.begin().await?;
-        let row = take_row(&transaction, scope).await?;
+        let row = take_row(&transaction, scope, now).await?;
         if let Some(done) = find_operation(&transaction, scope, operation).await? {
             return if done.body_hash == operation.body_hash {
                 u64::try_from(done.event_number)
@@ -102,7 +103,7 @@ impl Store {
         now: UnixMillis,
     ) -> Result<bool, StoreError> {
         let transaction = self.begin().await?;
-        let row = take_row(&transaction, scope).await?;
+        let row = take_row(&transaction, scope, now).await?;
         let silent = relay::Entity::find_by_id(relay_session.to_string())
             .filter(relay::Column::LastSeen.lt(from_millis(silent_since)?))
             .one(&transaction)
@@ -117,16 +118,36 @@ impl Store {
     }
 
     /// Ends a meeting if it is running, and removes it with its log. What is left is the outbox,
-    /// so that its end is told.
+    /// so that its end is told, and the ids of its files, until these are removed.
     ///
     /// # Errors
     /// As for [`Store::apply`].
     pub async fn delete(&self, scope: &MeetingScope, now: UnixMillis) -> Result<(), StoreError> {
         let transaction = self.begin().await?;
-        let row = take_row(&transaction, scope).await?;
+        let row = take_row(&transaction, scope, now).await?;
         let applied = apply_within(&transaction, scope, row, Command::End, now).await?;
-        remove(&transaction, scope).await?;
-        self.commit(transaction, &applied).await
+        remove(&transaction, scope, now).await?;
+        self.commit(transaction, &applied).await?;
+        self.outboxes.files_unwanted();
+        Ok(())
+    }
+
+    /// What a command would do now, without doing it. For work that is worth something only if the
+    /// command will not be refused.
+    ///
+    /// # Errors
+    /// As for [`Store::apply`].
+    pub async fn rehearse(
+        &self,
+        scope: &MeetingScope,
+        command: Command,
+        now: UnixMillis,
+    ) -> Result<Applied, StoreError> {
+        let snapshot = self.begin_snapshot().await?;
+        let row = find_meeting(&snapshot, scope, now).await?;
+        let mut state = read_state(&snapshot, scope, row, &command.needs()).await?;
+        let events = state.apply(command, now)?;
+        Ok(Applied { state, events })
     }
 
     async fn commit(
@@ -137,7 +158,11 @@ impl Store {
         transaction.commit().await?;
         if !applied.events.is_empty() {
             metrics::applied(&applied.events);
-            self.outbox_filled.notify_one();
+            self.outboxes.filled();
+        }
+        let detached = |event: &Event| matches!(&event.what, Happening::AttachmentsChanged(change) if change.removed.is_some());
+        if applied.events.iter().any(detached) {
+            self.outboxes.files_unwanted();
         }
         Ok(())
     }
@@ -145,9 +170,10 @@ impl Store {
 
 /// Takes the meeting's row until the transaction ends. An update that changes nothing does so on
 /// both databases, and what is read after it is what the transaction before has left.
-async fn take_row(
+pub(super) async fn take_row(
     transaction: &DatabaseTransaction,
     scope: &MeetingScope,
+    now: UnixMillis,
 ) -> Result<meeting::Model, StoreError> {
     let (organisation, id) = key(scope);
     let taken = meeting::Entity::update_many()
@@ -159,7 +185,7 @@ async fn take_row(
     if taken.rows_affected == 0 {
         return Err(StoreError::NoSuchMeeting);
     }
-    find_meeting(transaction, scope).await
+    find_meeting(transaction, scope, now).await
 }
 
 async fn apply_within(
@@ -169,133 +195,25 @@ async fn apply_within(
     command: Command,
     now: UnixMillis,
 ) -> Result<Applied, StoreError> {
-    let mut state = read_state(transaction, scope, &row, command.needs()).await?;
-    let mut meeting = Meeting::try_from(row)?;
+    let mut state = read_state(transaction, scope, row, &command.needs()).await?;
     let events = state.apply(command, now)?;
     if !events.is_empty() {
-        write_log(transaction, scope, &events).await?;
-        write_participants(transaction, scope, &state, &events).await?;
-        write_counters(transaction, scope, &state).await?;
-        meeting.ended_at = state.counters().ended_at;
-    }
-    Ok(Applied { meeting, state, events })
-}
-
-async fn read_state(
-    transaction: &DatabaseTransaction,
-    scope: &MeetingScope,
-    row: &meeting::Model,
-    needs: Needs<'_>,
-) -> Result<State, StoreError> {
-    let query = present(scope);
-    let query = match needs {
-        Needs::Key(key) => query.filter(participant::Column::KeyThumbprint.eq(key.as_str())),
-        Needs::Participant(id) => {
-            query.filter(participant::Column::ParticipantId.eq(i64::from(id.0)))
+        writing::log(transaction, scope, state.meeting(), &events).await?;
+        writing::participants(transaction, scope, &state, &events).await?;
+        for event in &events {
+            match &event.what {
+                Happening::MembersChanged(change) => {
+                    members::write(transaction, state.meeting(), change, now).await?;
+                }
+                Happening::AttachmentsChanged(change) => {
+                    attachments::write(transaction, scope, change, now).await?;
+                }
+                _ => {}
+            }
         }
-        Needs::RelaySession(session) => {
-            query.filter(participant::Column::RelaySessionId.eq(session.as_str()))
-        }
-        Needs::Everybody => query,
-    };
-    let rows = query.all(transaction).await?;
-    let present = rows.into_iter().map(Present::try_from).collect::<Result<Vec<_>, _>>()?;
-    Ok(State::new(row.counters()?, present))
-}
-
-/// Writes the events twice: where they stay, and where they wait to be told.
-async fn write_log(
-    transaction: &DatabaseTransaction,
-    scope: &MeetingScope,
-    events: &[Event],
-) -> Result<(), StoreError> {
-    let (organisation, meeting_id) = key(scope);
-    let trace_parent = propagation::trace_parent(&Span::current());
-    for some in events.chunks(ROWS_PER_STATEMENT) {
-        let (mut log, mut untold) = (Vec::new(), Vec::new());
-        for event in some {
-            let number =
-                i64::try_from(event.number).map_err(|_| StoreError::malformed(meeting::TABLE))?;
-            let payload = wire::event_payload(scope, event);
-            log.push(event::ActiveModel {
-                organisation: Set(organisation.clone()),
-                meeting_id: Set(meeting_id),
-                number: Set(number),
-                payload: Set(payload.clone()),
-            });
-            untold.push(outbox::ActiveModel {
-                organisation: Set(organisation.clone()),
-                meeting_id: Set(meeting_id),
-                number: Set(number),
-                at: Set(from_millis(event.at)?),
-                payload: Set(payload),
-                trace_parent: Set(trace_parent.clone()),
-                ..Default::default()
-            });
-        }
-        event::Entity::insert_many(log).exec_without_returning(transaction).await?;
-        outbox::Entity::insert_many(untold).exec_without_returning(transaction).await?;
+        writing::meeting(transaction, state.meeting(), state.counters()).await?;
     }
-    Ok(())
-}
-
-async fn write_participants(
-    transaction: &DatabaseTransaction,
-    scope: &MeetingScope,
-    state: &State,
-    events: &[Event],
-) -> Result<(), StoreError> {
-    let mut left = Vec::new();
-    let mut changed = Vec::new();
-    for event in events {
-        match &event.what {
-            Happening::Left { participant, .. } => left.push((i64::from(participant.0), event.at)),
-            Happening::Joined(participant) => changed.push(participant.id),
-            Happening::Muted { participant, .. } => changed.push(*participant),
-            Happening::Ended => {}
-        }
-    }
-    // Leaving first: the same terminal may come in as somebody else in one command.
-    let (organisation, meeting) = key(scope);
-    for some in left.chunks(ROWS_PER_STATEMENT) {
-        let ids = some.iter().map(|(id, _)| *id);
-        let at = some.iter().map(|(_, at)| *at).max().unwrap_or_default();
-        participant::Entity::update_many()
-            .col_expr(participant::Column::LeftAt, Expr::value(from_millis(at)?))
-            .filter(participant::Column::Organisation.eq(organisation.as_str()))
-            .filter(participant::Column::MeetingId.eq(meeting))
-            .filter(participant::Column::ParticipantId.is_in(ids))
-            .exec(transaction)
-            .await?;
-    }
-    for present in changed.into_iter().filter_map(|id| state.participant(id)) {
-        let known = [
-            participant::Column::Organisation,
-            participant::Column::MeetingId,
-            participant::Column::ParticipantId,
-        ];
-        let change = OnConflict::columns(known).update_columns(participant::CHANGING).to_owned();
-        participant::Entity::insert(participant::row(scope, present)?)
-            .on_conflict(change)
-            .exec_without_returning(transaction)
-            .await?;
-    }
-    Ok(())
-}
-
-async fn write_counters(
-    transaction: &DatabaseTransaction,
-    scope: &MeetingScope,
-    state: &State,
-) -> Result<(), StoreError> {
-    let (organisation, id) = key(scope);
-    meeting::Entity::update_many()
-        .set(meeting::counters_row(state.counters())?)
-        .filter(meeting::Column::Organisation.eq(organisation))
-        .filter(meeting::Column::Id.eq(id))
-        .exec(transaction)
-        .await?;
-    Ok(())
+    Ok(Applied { state, events })
 }
 
 async fn find_operation(
@@ -331,7 +249,13 @@ async fn write_operation(
 }
 
 /// Removes all rows of a meeting but those of the outbox.
-async fn remove(transaction: &DatabaseTransaction, scope: &MeetingScope) -> Result<(), StoreError> {
+async fn remove(
+    transaction: &DatabaseTransaction,
+    scope: &MeetingScope,
+    now: UnixMillis,
+) -> Result<(), StoreError> {
+    attachments::remove_all(transaction, scope, now).await?;
+    notices::remove_all(transaction, scope).await?;
     let (organisation, meeting) = key(scope);
     operation::Entity::delete_many()
         .filter(operation::Column::Organisation.eq(organisation.as_str()))

@@ -1,13 +1,10 @@
-//! Table `registry_meeting`: one row a meeting, with the counters of its log.
+//! Table `registry_meeting`: one row a meeting, with the counters of what belongs to it.
 
-use sea_orm::{
-    ActiveValue::{NotSet, Set},
-    entity::prelude::*,
-};
+use sea_orm::{ActiveValue::Set, entity::prelude::*};
 use tributary_identifiers::MeetingId;
-use tributary_meeting_registry_core::{Counters, Meeting, UnixMillis};
+use tributary_meeting_registry_core::{Counters, Meeting};
 
-use super::{NewMeeting, StoreError, from_millis, to_millis};
+use super::{StoreError, from_millis, to_millis};
 
 pub const TABLE: &str = "registry_meeting";
 
@@ -26,6 +23,13 @@ pub struct Model {
     pub next_event: i64,
     pub next_participant: i64,
     pub present: i64,
+    pub organiser_name: Option<String>,
+    pub starts_at: Option<i64>,
+    pub invites_at: Option<i64>,
+    pub lobby: bool,
+    pub members: i64,
+    pub attachments: i64,
+    pub attachment_bytes: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -34,46 +38,49 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 /// The row of a new meeting.
-pub fn row(new: &NewMeeting, id: MeetingId) -> Result<ActiveModel, StoreError> {
+pub fn row(meeting: &Meeting, counters: Counters) -> Result<ActiveModel, StoreError> {
     Ok(ActiveModel {
-        id: Set(id.to_i64()),
-        organisation: Set(new.organisation.to_string()),
-        subject: Set(new.draft.subject.to_string()),
-        organiser: Set(new.draft.organiser.to_string()),
-        password_hash: Set(new.password_hash.clone()),
-        created_at: Set(from_millis(new.created_at)?),
-        ended_at: NotSet,
-        ..counters_row(Counters::default())?
+        id: Set(meeting.id.to_i64()),
+        organisation: Set(meeting.organisation.to_string()),
+        organiser: Set(meeting.organiser.to_string()),
+        organiser_name: Set(meeting.organiser_name.as_ref().map(ToString::to_string)),
+        created_at: Set(from_millis(meeting.created_at)?),
+        ..changing_row(meeting, counters)?
     })
 }
 
 /// The changing part of a row; the rest is not set.
-pub fn counters_row(counters: Counters) -> Result<ActiveModel, StoreError> {
-    let next_event =
-        i64::try_from(counters.next_event).map_err(|_| StoreError::malformed(TABLE))?;
+pub fn changing_row(meeting: &Meeting, counters: Counters) -> Result<ActiveModel, StoreError> {
+    let number = |value: u64| i64::try_from(value).map_err(|_| StoreError::malformed(TABLE));
     Ok(ActiveModel {
-        next_event: Set(next_event),
+        subject: Set(meeting.subject.to_string()),
+        password_hash: Set(meeting.password_hash.clone()),
+        starts_at: Set(meeting.starts_at.map(from_millis).transpose()?),
+        invites_at: Set(meeting.invites_at.map(from_millis).transpose()?),
+        lobby: Set(meeting.lobby),
+        ended_at: Set(meeting.ended_at.map(from_millis).transpose()?),
+        next_event: Set(number(counters.next_event)?),
         next_participant: Set(counters.next_participant.into()),
         present: Set(counters.present.into()),
-        ended_at: Set(counters.ended_at.map(from_millis).transpose()?),
+        members: Set(counters.members.into()),
+        attachments: Set(counters.attachments.into()),
+        attachment_bytes: Set(number(counters.attachment_bytes)?),
         ..Default::default()
     })
 }
 
 impl Model {
-    /// The counters of the log.
+    /// The counters.
     pub fn counters(&self) -> Result<Counters, StoreError> {
         let malformed = |_| StoreError::malformed(TABLE);
         Ok(Counters {
             next_event: u64::try_from(self.next_event).map_err(malformed)?,
             next_participant: u32::try_from(self.next_participant).map_err(malformed)?,
             present: u32::try_from(self.present).map_err(malformed)?,
-            ended_at: self.ended_at()?,
+            members: u32::try_from(self.members).map_err(malformed)?,
+            attachments: u32::try_from(self.attachments).map_err(malformed)?,
+            attachment_bytes: u64::try_from(self.attachment_bytes).map_err(malformed)?,
         })
-    }
-
-    fn ended_at(&self) -> Result<Option<UnixMillis>, StoreError> {
-        self.ended_at.map(|at| to_millis(at, TABLE)).transpose()
     }
 }
 
@@ -82,14 +89,20 @@ impl TryFrom<Model> for Meeting {
 
     fn try_from(row: Model) -> Result<Self, StoreError> {
         let malformed = || StoreError::malformed(TABLE);
+        let time = |at: Option<i64>| at.map(|at| to_millis(at, TABLE)).transpose();
+        let name = row.organiser_name.map(|name| name.parse()).transpose();
         Ok(Self {
             id: MeetingId::from_i64(row.id).map_err(|_| malformed())?,
             organisation: row.organisation.parse().map_err(|_| malformed())?,
             subject: row.subject.parse().map_err(|_| malformed())?,
             organiser: row.organiser.parse().map_err(|_| malformed())?,
-            created_at: to_millis(row.created_at, TABLE)?,
-            ended_at: row.ended_at()?,
+            organiser_name: name.map_err(|_| malformed())?,
             password_hash: row.password_hash,
+            created_at: to_millis(row.created_at, TABLE)?,
+            starts_at: time(row.starts_at)?,
+            invites_at: time(row.invites_at)?,
+            lobby: row.lobby,
+            ended_at: time(row.ended_at)?,
         })
     }
 }

@@ -2,7 +2,10 @@
 
 use sea_orm_migration::prelude::*;
 
+mod m0002;
+
 use super::{event, meeting, member, operation, outbox, participant, relay};
+use m0002::MembersNoticesAttachments;
 
 /// The length of ids that are texts.
 const ID_LENGTH: u32 = 64;
@@ -14,7 +17,7 @@ pub struct Migrations;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrations {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Meetings)]
+        vec![Box::new(Meetings), Box::new(MembersNoticesAttachments)]
     }
 
     fn migration_table_name() -> DynIden {

@@ -8,7 +8,7 @@ use tributary_contracts::{
     registry::v1::{
         ApplyOperationRequest, CreateMeetingRequest, EndMeetingRequest, GetAccessFactsRequest,
         GetMeetingRequest, GetRosterRequest, JoinRequest, LeaveRequest, ListEventsRequest,
-        Operation, RenewRelayRequest, SetMuted, operation,
+        MemberRole, Operation, RenewRelayRequest, SetMuted, operation,
         registry_service_client::RegistryServiceClient,
     },
 };
@@ -33,12 +33,16 @@ impl Answering {
     }
 
     pub async fn start_with_nats(url: &str) -> Self {
+        Self::start_as(url, Config::default()).await
+    }
+
+    pub async fn start_as(url: &str, section: Config) -> Self {
         let scratch = scratch::sqlite();
         let mut config =
             PlatformConfig { database: scratch.config().clone(), ..Default::default() };
         config.nats.url = url.into();
         let platform = Platform::new(config);
-        let server = Server::load(Config::default(), platform.clone()).await.unwrap();
+        let server = Server::load(section, platform.clone()).await.unwrap();
         let mut services = Services::default();
         server.add_services(&mut services);
         let grpc = GrpcServer::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
@@ -189,16 +193,21 @@ async fn access_facts_tell_members_and_the_password_and_hide_nothing_from_access
         meeting_id: meeting_id.into(),
         user_id: user_id.into(),
     };
-    for (user, member) in [("ann", true), ("bob", true), ("eve", false)] {
+    let roles = [
+        ("ann", MemberRole::Organiser),
+        ("bob", MemberRole::Member),
+        ("eve", MemberRole::Unspecified),
+    ];
+    for (user, role) in roles {
         let facts = client.get_access_facts(ask("", &id, user)).await.unwrap().into_inner();
-        assert_eq!(facts.member, member, "{user}");
+        assert_eq!(facts.role(), role, "{user}");
         assert!(facts.password_hash.starts_with("$argon2id$"));
         assert_eq!(facts.meeting.unwrap().meeting_id, id);
     }
     for (organisation, meeting_id) in [("other", id.as_str()), ("", "1")] {
         let ask = ask(organisation, meeting_id, "ann");
         let facts = client.get_access_facts(ask).await.unwrap().into_inner();
-        assert_eq!((facts.meeting, facts.member), (None, false));
+        assert_eq!((facts.role(), facts.meeting), (MemberRole::Unspecified, None));
         assert_eq!(facts.password_hash, "");
     }
 }

@@ -7,7 +7,7 @@ use prost::Message as _;
 use tributary_contracts::event::v1::{MeetingEvent, meeting_event::Body};
 use tributary_identifiers::ParticipantId;
 use tributary_meeting_registry_core::{Command, Leave, LeaveReason, Refusal};
-use tributary_meeting_registry_server::{Operation, Store, StoreError};
+use tributary_meeting_registry_server::{Operation, Outbox, Store, StoreError};
 use tributary_message_bus::subjects::MeetingScope;
 
 use crate::{Base, join, on_both, session};
@@ -132,12 +132,12 @@ async fn the_end_of_a_large_meeting_is_one_step(base: Base) {
         base.store.apply(&meeting, Command::Join(join(who, 1)), crate::START).await.unwrap();
     }
     let ended = base.registry.apply(&meeting, Command::End).await.unwrap();
-    assert_eq!(ended.meeting.ended_at, Some(crate::START));
+    assert_eq!(ended.meeting().ended_at, Some(crate::START));
     let events = log(&base.store, &meeting).await;
     assert_no_gap(&events, u64::from(participants) * 2 + 1);
     assert!(matches!(events.last().unwrap().body, Some(Body::Ended(_))));
     let (stored, roster) = base.store.roster(&meeting).await.unwrap();
-    assert_eq!((stored, roster.participants().len()), (ended.meeting, 0));
+    assert_eq!((stored, roster.participants().len()), (ended.meeting().clone(), 0));
     let refused = base.registry.join(&meeting, join(1, 1)).await.unwrap_err();
     assert!(matches!(refused, StoreError::Refused(Refusal::Ended)));
     assert_eq!(base.registry.apply(&meeting, Command::End).await.unwrap().events, []);
@@ -189,7 +189,7 @@ async fn a_refused_command_leaves_nothing_behind(base: Base) {
     assert!(matches!(unknown, StoreError::Refused(found) if found == refusal));
     assert_no_gap(&log(&base.store, &meeting).await, 1);
     assert_eq!(base.join(&meeting, 2, 1).await.id, ParticipantId(2));
-    assert_eq!(base.store.untold(10).await.unwrap().len(), 2);
+    assert_eq!(base.store.untold(Outbox::Events, 10).await.unwrap().len(), 2);
 }
 
 async fn a_log_is_read_from_a_cursor(base: Base) {

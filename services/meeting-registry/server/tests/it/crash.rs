@@ -2,6 +2,7 @@
 
 use tributary_identifiers::ParticipantId;
 use tributary_meeting_registry_core::Command;
+use tributary_meeting_registry_server::Outbox;
 
 use crate::{Base, join, on_both};
 
@@ -14,7 +15,11 @@ async fn a_restart_goes_on_with_the_next_number_and_id(base: Base) {
     let before = base.store.roster(&meeting).await.unwrap();
     let base = base.restart().await;
     assert_eq!(base.store.roster(&meeting).await.unwrap(), before);
-    assert_eq!(base.store.untold(10).await.unwrap().len(), 2, "nothing is forgotten");
+    assert_eq!(
+        base.store.untold(Outbox::Events, 10).await.unwrap().len(),
+        2,
+        "nothing is forgotten"
+    );
     assert_eq!(base.join(&meeting, 1, 1).await.id, ParticipantId(1), "it is still in");
     assert_eq!(base.join(&meeting, 3, 1).await.id, ParticipantId(3));
     assert_eq!(base.store.roster(&meeting).await.unwrap().1.event_number(), 3);
@@ -39,7 +44,7 @@ async fn callers_who_give_up_leave_all_or_nothing(base: Base) {
     let (_, roster) = base.store.roster(&meeting).await.unwrap();
     assert_eq!(roster.participants().len(), events);
     assert_eq!(roster.event_number(), events as u64);
-    assert_eq!(base.store.untold(500).await.unwrap().len(), events);
+    assert_eq!(base.store.untold(Outbox::Events, 500).await.unwrap().len(), events);
     let next = u32::try_from(events).unwrap() + 1;
     assert_eq!(base.join(&meeting, 99, 1).await.id, ParticipantId(next));
 }

@@ -9,13 +9,20 @@
 )]
 
 mod admin_calls;
+mod attachment_calls;
+mod attachments;
 mod calls;
 mod commands;
 mod crash;
 mod meetings;
+mod member_calls;
+mod members;
 mod nats;
+mod notices;
 mod relays;
+mod schedule;
 mod telling;
+mod upgrade;
 
 use std::{
     future::Future,
@@ -28,7 +35,9 @@ use std::{
 
 use tributary_database::scratch::ScratchDatabase;
 use tributary_identifiers::{OrganisationId, RelaySessionId};
-use tributary_meeting_registry_core::{Command, Join, Meeting, Participant, UnixMillis};
+use tributary_meeting_registry_core::{
+    Caller, Command, Join, Meeting, Notice, Participant, Proposal, Role, SetMembers, UnixMillis,
+};
 use tributary_meeting_registry_server::{
     Clock, Migrations, OperatingSystem, RandomSource, Registry, Store,
 };
@@ -97,7 +106,7 @@ impl Base {
     }
 
     pub fn pass(&self, time: Duration) {
-        self.clock.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+        self.clock.fetch_add(millis(time), Ordering::SeqCst);
     }
 
     pub async fn meeting(&self) -> MeetingScope {
@@ -105,7 +114,40 @@ impl Base {
     }
 
     pub async fn create(&self, organisation: &OrganisationId, subject: &str) -> Meeting {
-        self.registry.create(organisation.clone(), subject, "ann", &[], "").await.unwrap()
+        let proposal = Proposal { subject, ..of_ann() };
+        self.registry.create(organisation.clone(), &proposal).await.unwrap()
+    }
+
+    /// A meeting of Ann's that begins so long from now, with these members.
+    pub async fn scheduled(&self, after: Duration, members: &[&str]) -> MeetingScope {
+        let members: Vec<_> = members.iter().map(|&name| name.to_owned()).collect();
+        let starts_at = Some(self.now() + millis(after));
+        let proposal = Proposal { members: &members, starts_at, ..of_ann() };
+        let created = self.registry.create(OrganisationId::default(), &proposal).await;
+        scope(&created.unwrap())
+    }
+
+    /// Ann puts somebody on the list.
+    pub async fn add(&self, meeting: &MeetingScope, name: &str) {
+        let members = [(name.parse().unwrap(), Role::Member)].into();
+        let by = Caller::User("ann".parse().unwrap());
+        let command = Command::SetMembers(SetMembers { by, by_name: None, members });
+        self.registry.apply(meeting, command).await.unwrap();
+    }
+
+    /// What a user was told, as the user sees it now.
+    pub async fn notices(&self, name: &str) -> Vec<Notice> {
+        let (organisation, user) = (OrganisationId::default(), name.parse().unwrap());
+        self.store.notices(&organisation, &user, self.now(), 100).await.unwrap()
+    }
+
+    /// Sets the clock back.
+    pub fn turn_back(&self, time: Duration) {
+        self.clock.fetch_sub(millis(time), Ordering::SeqCst);
+    }
+
+    pub fn now(&self) -> UnixMillis {
+        self.clock.load(Ordering::SeqCst)
     }
 
     pub async fn join(&self, meeting: &MeetingScope, who: u32, relay: u32) -> Participant {
@@ -115,6 +157,15 @@ impl Base {
     pub async fn end(&self, meeting: &MeetingScope) {
         self.registry.apply(meeting, Command::End).await.unwrap();
     }
+}
+
+pub fn millis(time: Duration) -> UnixMillis {
+    u64::try_from(time.as_millis()).unwrap()
+}
+
+/// A meeting of Ann's with nobody else on the list.
+pub fn of_ann() -> Proposal<'static> {
+    Proposal { subject: "Planning", organiser: "ann", organiser_name: "Ann", ..Proposal::default() }
 }
 
 pub fn registry(store: &Store, random: Arc<dyn RandomSource>) -> Registry {

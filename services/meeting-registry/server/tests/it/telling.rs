@@ -12,7 +12,7 @@ use bytes::Bytes;
 use prost::Message as _;
 use tokio::task::JoinHandle;
 use tributary_contracts::event::v1::MeetingEvent;
-use tributary_meeting_registry_server::{EventSink, Publisher, SinkError, Store};
+use tributary_meeting_registry_server::{Address, Outbox, Publisher, Sink, SinkError, Store};
 use tributary_message_bus::subjects::MeetingScope;
 use tributary_service_runtime::CancellationToken;
 
@@ -44,13 +44,10 @@ impl Recorder {
 }
 
 #[async_trait::async_trait]
-impl EventSink for Recorder {
-    async fn publish(
-        &self,
-        meeting: &MeetingScope,
-        number: u64,
-        payload: Bytes,
-    ) -> Result<(), SinkError> {
+impl Sink for Recorder {
+    async fn publish(&self, to: &Address, payload: Bytes) -> Result<(), SinkError> {
+        let Address::Meeting { meeting, number } = to else { panic!("not an event: {to:?}") };
+        let number = *number;
         if self.down.load(Ordering::SeqCst) {
             self.refused.fetch_add(1, Ordering::SeqCst);
             return Err(SinkError("down".into()));
@@ -74,7 +71,7 @@ struct Running {
 impl Running {
     fn start(store: &Store, sink: &Arc<Recorder>) -> Self {
         let stop = CancellationToken::new();
-        let publisher = Publisher::new(store.clone(), Arc::<Recorder>::clone(sink));
+        let publisher = Publisher::new(store.clone(), Outbox::Events, Arc::<Recorder>::clone(sink));
         Self { task: tokio::spawn(publisher.run(stop.clone())), stop }
     }
 
@@ -85,7 +82,10 @@ impl Running {
 }
 
 async fn outbox_is_empty(store: &Store) {
-    until("an empty outbox", || async { store.untold(1).await.unwrap().is_empty() }).await;
+    until("an empty outbox", || async {
+        store.untold(Outbox::Events, 1).await.unwrap().is_empty()
+    })
+    .await;
 }
 
 async fn events_are_told_in_order_and_leave_the_outbox(base: Base) {
@@ -113,7 +113,7 @@ async fn joins_do_not_wait_for_the_bus_and_all_is_told_when_it_returns(base: Bas
         base.join(&meeting, who, 1).await;
     }
     until("a try", || async { sink.refused.load(Ordering::SeqCst) > 1 }).await;
-    assert_eq!(base.store.untold(100).await.unwrap().len(), 30);
+    assert_eq!(base.store.untold(Outbox::Events, 100).await.unwrap().len(), 30);
     assert_eq!(sink.of(&meeting), [0; 0]);
     sink.down.store(false, Ordering::SeqCst);
     outbox_is_empty(&base.store).await;
@@ -170,5 +170,5 @@ async fn what_is_applied_just_before_the_shutdown_is_told(base: Base) {
     let running = Running::start(&base.store, &sink);
     running.stop().await;
     assert_eq!(sink.of(&meeting), [1]);
-    assert_eq!(base.store.untold(1).await.unwrap(), []);
+    assert_eq!(base.store.untold(Outbox::Events, 1).await.unwrap(), []);
 }

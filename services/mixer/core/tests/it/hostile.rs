@@ -53,6 +53,52 @@ fn a_flood_is_dropped_and_the_others_are_heard() {
 }
 
 #[test]
+fn three_who_claim_to_be_loud_and_are_silent_lose_their_slots_to_those_who_speak() {
+    let mut world = World::new();
+    for (who, behind) in [(1, "a"), (2, "a"), (3, "b"), (4, "a"), (5, "b"), (10, "b")] {
+        world.join(who, behind);
+    }
+    for liar in [1, 2, 3] {
+        let terminal = world.terminals.get_mut(&liar).unwrap();
+        (terminal.amplitude, terminal.claims) = (0.0, Some(3));
+        world.talk(liar);
+    }
+    world.run_ms(200);
+    world.talk(4);
+    world.talk(5);
+    world.run_ms(500);
+    assert_eq!(world.tones_of(10, &[4, 5], world.now_ms - 200), [] as [u32; 0], "liars have all");
+    world.run_ms(2_500);
+    assert_eq!(world.tones_of(10, &[4, 5], world.now_ms - 1_000), [4, 5]);
+    let doubted = |relay_name| {
+        let plan = &world.plans[&relay(relay_name)];
+        plan.doubts.iter().map(|doubt| doubt.participant.0).collect::<Vec<_>>()
+    };
+    assert_eq!((doubted("a"), doubted("b")), (vec![1, 2], vec![3]));
+    assert_eq!(world.meeting.counters().levels_doubted, 3);
+    world.run_ms(65_000);
+    let plan = &world.plans[&relay("a")];
+    assert!(world.meeting.counters().levels_doubted > 3, "who goes on lying is found out again");
+    assert!(plan.doubts.len() <= 2);
+}
+
+#[test]
+fn the_honest_are_never_doubted() {
+    let mut world = World::new();
+    for (who, behind) in [(1, "a"), (2, "a"), (3, "b"), (10, "b")] {
+        world.join(who, behind);
+    }
+    for (who, amplitude) in [(1, 0.9), (2, 0.2), (3, 0.02)] {
+        world.terminals.get_mut(&who).unwrap().amplitude = amplitude;
+        world.terminals.get_mut(&who).unwrap().loses_every = 7;
+        world.talk(who);
+    }
+    world.run_ms(10_000);
+    assert!(world.meeting.counters().decodes > 1_000);
+    assert_eq!(world.meeting.counters().levels_doubted, 0);
+}
+
+#[test]
 fn payloads_that_are_no_opus_are_counted_and_concealed() {
     let mut world = World::new();
     for (who, behind) in [(1, "a"), (2, "b"), (3, "b"), (10, "a")] {

@@ -1,0 +1,57 @@
+//! What an access costs, in budgets that can be used up.
+
+use crate::{
+    decision::{Decision, Refusal, is_member},
+    facts::{Counting, Facts, PasswordCheck},
+};
+
+/// What is to be counted for an access that would be decided so if every budget had room.
+///
+/// Counting what is *refused*, and not what is absent, keeps the budgets from telling which
+/// meetings there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Charge {
+    /// One access of the client, and of guests at its place.
+    pub access: bool,
+    /// The meeting as one of those that the client was refused at, and somebody at its place.
+    pub miss: bool,
+    /// At the meeting's passwords.
+    pub password: PasswordCharge,
+}
+
+/// What is to be done at the budget of wrong passwords of a meeting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PasswordCharge {
+    /// The password does not matter.
+    None,
+    /// There must be room, so that a right one is taken.
+    Look,
+    /// A wrong one was typed.
+    One,
+}
+
+impl Charge {
+    /// Nothing is counted, and no budget is looked at.
+    pub const FREE: Self = Self { access: false, miss: false, password: PasswordCharge::None };
+
+    /// The charge for `decision`, made of `facts` with [`crate::Count::Within`]. Who was let in
+    /// before and comes back is not counted, and is not kept out by what others type; their own
+    /// wrong passwords count all the same.
+    #[must_use]
+    pub const fn of(facts: &Facts, decision: Decision, reconnect: bool) -> Self {
+        if is_member(facts) {
+            let access = matches!(facts.counting, Counting::Everybody) && !reconnect;
+            return Self { access, ..Self::FREE };
+        }
+        let refused = matches!(decision, Decision::Refused(_));
+        let asked_for_password =
+            matches!(decision, Decision::Allowed(_) | Decision::Refused(Refusal::WrongPassword));
+        let password = match facts.password {
+            _ if !asked_for_password => PasswordCharge::None,
+            PasswordCheck::Wrong => PasswordCharge::One,
+            PasswordCheck::Right | PasswordCheck::Untyped if !reconnect => PasswordCharge::Look,
+            _ => PasswordCharge::None,
+        };
+        Self { access: !reconnect, miss: refused && !reconnect, password }
+    }
+}

@@ -1,0 +1,136 @@
+//! What is told between replicas, and heard from the meeting registry, so that nothing old is
+//! believed for longer than a message takes.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use prost::Message as _;
+use tokio::time::Instant;
+use tributary_contracts::event::v1::{MeetingEvent, meeting_event::Body};
+use tributary_message_bus::{
+    ControlBus, Subscriber,
+    subjects::{self, MeetingScope},
+};
+use tributary_service_runtime::CancellationToken;
+
+use crate::facts::Freshness;
+
+/// So long does somebody wait for others to be told.
+const TELLING: Duration = Duration::from_secs(1);
+/// After so long a new connection is trusted: by then the server knows what is listened to.
+const SETTLING: Duration = Duration::from_millis(500);
+
+/// Tells other replicas what this one has changed. Clones share the connection.
+#[derive(Clone)]
+pub struct Teller {
+    bus: ControlBus,
+    freshness: Arc<Freshness>,
+}
+
+impl Teller {
+    /// Over the control connection.
+    pub const fn new(bus: ControlBus, freshness: Arc<Freshness>) -> Self {
+        Self { bus, freshness }
+    }
+
+    /// Shares of the meeting have been made or revoked: nobody believes what was known before. When
+    /// NATS is away, other replicas know that they can't hear, and believe nothing for long.
+    pub async fn shares_changed(&self, scope: &MeetingScope) {
+        self.freshness.changed(scope);
+        let telling = self.bus.tell(scope.shares_changed(), Bytes::new());
+        let error = match tokio::time::timeout(TELLING, telling).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("not sent within {TELLING:?}"),
+        };
+        tracing::warn!(error, meeting = %scope.meeting,
+            "other replicas were not told that the shares of a meeting have changed");
+    }
+}
+
+/// Hears what changes.
+pub struct Listener {
+    bus: ControlBus,
+    freshness: Arc<Freshness>,
+}
+
+impl Listener {
+    /// Over the control connection.
+    pub const fn new(bus: ControlBus, freshness: Arc<Freshness>) -> Self {
+        Self { bus, freshness }
+    }
+
+    /// Listens until `shutdown`.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let events = self.bus.hear(subjects::all_events()).await;
+        let shares = self.bus.hear(subjects::all_shares_changed()).await;
+        if let (Some(events), Some(shares)) = (events, shares) {
+            tokio::select! {
+                () = self.listen(events, shares) => {}
+                () = shutdown.cancelled() => {}
+            }
+        }
+        self.freshness.set_linked(false);
+        shutdown.cancelled().await;
+        self.bus.drain().await;
+    }
+
+    async fn listen(&self, mut events: Subscriber, mut shares: Subscriber) {
+        let mut link = self.bus.link();
+        let mut times = 0;
+        let mut settled = pin!(tokio::time::sleep(SETTLING));
+        loop {
+            let now = *link.borrow_and_update();
+            if now.times != times {
+                times = now.times;
+                // What was told while there was no connection is missed for good.
+                self.freshness.everything_changed();
+                self.freshness.set_linked(false);
+                settled.as_mut().reset(Instant::now() + SETTLING);
+            } else if !now.up {
+                self.freshness.set_linked(false);
+            }
+            let settling = now.up && !self.freshness.is_linked();
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(event) => self.hear_event(&event.subject, event.payload),
+                    None => return,
+                },
+                change = shares.next() => match change {
+                    Some(change) => self.hear_change(&change.subject),
+                    None => return,
+                },
+                changed = link.changed() => if changed.is_err() { return },
+                () = &mut settled, if settling => {
+                    self.freshness.everything_changed();
+                    self.freshness.set_linked(true);
+                }
+            }
+        }
+    }
+
+    /// Most events are about who is there, which decisions do not depend on.
+    fn hear_event(&self, subject: &str, payload: Bytes) {
+        let matters = match MeetingEvent::decode(payload) {
+            Ok(event) => matches!(
+                event.body,
+                Some(Body::MembersChanged(_) | Body::MeetingChanged(_) | Body::Ended(_))
+            ),
+            Err(error) => {
+                tracing::warn!(%error, subject, "an event can't be read");
+                true
+            }
+        };
+        if matters {
+            self.hear_change(subject);
+        }
+    }
+
+    fn hear_change(&self, subject: &str) {
+        match subjects::meeting_of(subject) {
+            Some(scope) => self.freshness.changed(&scope),
+            None => tracing::warn!(subject, "heard of a change of no meeting"),
+        }
+    }
+}

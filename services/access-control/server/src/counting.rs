@@ -1,0 +1,170 @@
+//! Counting accesses, refusals and wrong passwords, in budgets that replicas share and restarts
+//! don't empty.
+
+use tributary_access_control_core::{AddressPrefix, Charge, PasswordCharge};
+use tributary_identifiers::{KeyThumbprint, UserId};
+use tributary_message_bus::subjects::MeetingScope;
+use tributary_sliding_window::{Budgets, Claim, Outcome, Spend};
+
+use crate::{
+    config::Config,
+    store::{StoreError, in_time},
+};
+
+const HOUR_SECONDS: u64 = 3600;
+
+/// Counts.
+#[derive(Clone)]
+pub struct Counting {
+    budgets: Budgets,
+    limits: Limits,
+}
+
+#[derive(Clone, Copy)]
+struct Limits {
+    accesses: u32,
+    misses: u32,
+    prefix_misses: u32,
+    prefix_guest_accesses: u32,
+    window: u64,
+    passwords: u32,
+    password_window: u64,
+}
+
+/// Who is counted, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted<'a> {
+    /// What is asked for.
+    pub scope: &'a MeetingScope,
+    /// By whom.
+    pub user: &'a UserId,
+    /// The key of the terminal, if known.
+    pub client: Option<&'a KeyThumbprint>,
+    /// Where the terminal is, if known.
+    pub prefix: Option<AddressPrefix>,
+    /// Whether it is somebody without an account.
+    pub guest: bool,
+}
+
+/// Whether there was room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything is counted.
+    Within,
+    /// A budget of accesses or refusals is used up; nothing is counted.
+    OverCount,
+    /// That of the meeting's wrong passwords is used up; all else is counted.
+    PasswordLocked,
+}
+
+impl Counting {
+    /// In these budgets.
+    pub fn new(config: &Config, budgets: Budgets) -> Self {
+        let limits = Limits {
+            accesses: config.access_limit,
+            misses: config.miss_limit,
+            prefix_misses: config.prefix_miss_limit,
+            prefix_guest_accesses: config.prefix_guest_access_limit,
+            window: config.access_window(),
+            passwords: config.wrong_password_limit,
+            password_window: config.password_window(),
+        };
+        Self { budgets, limits }
+    }
+
+    /// Counts what `charge` says, all of it or nothing, in one atomic step. `now` in milliseconds
+    /// since 1970.
+    ///
+    /// # Errors
+    /// The database did not answer.
+    pub async fn count(
+        &self,
+        counted: Counted<'_>,
+        charge: Charge,
+        now: u64,
+    ) -> Result<Verdict, StoreError> {
+        if charge == Charge::FREE {
+            return Ok(Verdict::Within);
+        }
+        let mut claims = self.claims(counted, charge);
+        claims.push(self.password_claim(counted, charge.password));
+        let password_index = claims.len() - 1;
+        match in_time(self.budgets.claim(&claims, now)).await? {
+            Outcome::Granted => return Ok(Verdict::Within),
+            Outcome::Exhausted { key_index } if key_index != password_index => {
+                return Ok(Verdict::OverCount);
+            }
+            Outcome::Exhausted { .. } => {}
+        }
+        if !charge.access {
+            return Ok(Verdict::PasswordLocked);
+        }
+        // The access is one, and a refused one, whatever was typed.
+        let charge = Charge { miss: true, ..charge };
+        let claims = self.claims(counted, charge);
+        Ok(match in_time(self.budgets.claim(&claims, now)).await? {
+            Outcome::Granted => Verdict::PasswordLocked,
+            Outcome::Exhausted { .. } => Verdict::OverCount,
+        })
+    }
+
+    /// Accesses and refusals. An outsider's claims are as many whatever the decision: what is not
+    /// spent on is looked at.
+    fn claims(&self, counted: Counted<'_>, charge: Charge) -> Vec<Claim> {
+        let Counted { scope, guest, prefix, .. } = counted;
+        let client = client(counted);
+        let limits = self.limits;
+        let mut claims = Vec::with_capacity(5);
+        let mut claim = |key: String, limit: u32, spend: Spend| {
+            claims.push(Claim { key, limit, window_seconds: limits.window, spend });
+        };
+        if !charge.access {
+            return claims;
+        }
+        let miss =
+            if charge.miss { Spend::Distinct(scope.meeting.to_i64()) } else { Spend::Nothing };
+        claim(format!("accesses/{client}"), limits.accesses, Spend::One);
+        claim(format!("misses/{client}"), limits.misses, miss);
+        if let Some(prefix) = prefix {
+            claim(format!("misses-at/{prefix}"), limits.prefix_misses, miss);
+            if guest {
+                let limit = limits.prefix_guest_accesses;
+                claim(format!("guests-at/{prefix}"), limit, Spend::One);
+            }
+        }
+        claims
+    }
+
+    /// One claim whether or not there is a password, so that it takes as long.
+    fn password_claim(&self, counted: Counted<'_>, charge: PasswordCharge) -> Claim {
+        let MeetingScope { organisation, meeting } = counted.scope;
+        let meeting_key = || format!("passwords/{organisation}/{meeting}");
+        let (key, limit, spend) = match charge {
+            PasswordCharge::None => (format!("none/{}", client(counted)), u32::MAX, Spend::Nothing),
+            PasswordCharge::Look => (meeting_key(), self.limits.passwords, Spend::Nothing),
+            PasswordCharge::One => (meeting_key(), self.limits.passwords, Spend::One),
+        };
+        Claim { key, limit, window_seconds: self.limits.password_window, spend }
+    }
+
+    /// Removes what counts nowhere any more.
+    ///
+    /// # Errors
+    /// The database did not answer.
+    pub async fn forget(&self, longest_window_ms: u64, now: u64) -> Result<u64, StoreError> {
+        // Replicas' clocks may differ.
+        let slack = HOUR_SECONDS * 1000;
+        let before = now.saturating_sub(longest_window_ms).saturating_sub(slack);
+        Ok(self.budgets.forget_before(before).await?)
+    }
+}
+
+/// An account is one client wherever it is logged in; a guest is known by the terminal's key, as a
+/// new name costs nothing.
+fn client(counted: Counted<'_>) -> String {
+    let organisation = &counted.scope.organisation;
+    match counted.client {
+        Some(client) if counted.guest => format!("{organisation}/key/{client}"),
+        _ => format!("{organisation}/user/{}", counted.user),
+    }
+}
