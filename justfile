@@ -3,7 +3,8 @@
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
-programs := env("CARGO_TARGET_DIR", justfile_directory() / "target") / "debug"
+built := env("CARGO_TARGET_DIR", justfile_directory() / "target")
+programs := built / "debug"
 
 # List the commands
 [private]
@@ -23,13 +24,24 @@ demo-check: _programs
 smoke *options: _nats _programs
     @nats="$(scripts/provision nats | tail -n 1)" && NATS_SERVER="$nats" {{ programs }}/smoke {{ options }}
 
+# Prove who may enter a meeting and who may look at it, flow by flow; one JSON object at the end
+smoke-access *options: _nats _peers _programs
+    @nats="$(scripts/provision nats | tail -n 1)" && NATS_SERVER="$nats" {{ programs }}/smoke-access {{ options }}
+
+# Measure `access` (a cached decision) or `oracle` (can outsiders tell?); one JSON object at the end
+bench name *options: _nats _peers _release
+    @nats="$(scripts/provision nats | tail -n 1)" && NATS_SERVER="$nats" {{ built }}/release/bench {{ name }} {{ options }}
+
 # Everything: set-up, checks, all tests; this is what CI runs
 test:
     @scripts/test
 
 # The Rust tests alone; arguments go to cargo, such as `-p tributary-mixer-core`
-cargo-test *arguments: _tools _web
-    @nats="$(scripts/provision nats | tail -n 1)" && NATS_SERVER="$nats" scripts/with-postgres cargo test {{ if arguments == "" { "--workspace" } else { arguments } }}
+cargo-test *arguments: _tools _peers _web
+    @nats="$(scripts/provision nats | tail -n 1)" && smtp="$(scripts/provision mail | tail -n 1)" && \
+        oidc="$(scripts/provision oidc | tail -n 1)" && \
+        NATS_SERVER="$nats" TRIBUTARY_TEST_SMTP="$smtp" TRIBUTARY_TEST_OIDC="$oidc" \
+        scripts/with-postgres cargo test {{ if arguments == "" { "--workspace" } else { arguments } }}
 
 # The browser tests alone; arguments go to `node --test`, such as `--test-name-pattern=tone`
 browser-test *arguments: _programs
@@ -54,7 +66,7 @@ fix: _tools
 
 # Install or fetch what is missing, for everything above
 setup:
-    @scripts/provision toolchain nats postgres chromium deny web browser
+    @scripts/provision toolchain nats postgres chromium deny web browser mail oidc
 
 # Remove the demo's data; `just demo` starts anew then
 wipe:
@@ -70,6 +82,11 @@ _tools:
 _nats: _tools
     @scripts/provision nats >/dev/null
 
+# What tests talk to besides: PostgreSQL, a mail server and an OpenID provider
+[private]
+_peers: _tools
+    @scripts/provision postgres mail oidc >/dev/null
+
 # The web client is part of the relay gateway; it is built again when a source is newer
 [private]
 _web: _tools
@@ -78,3 +95,7 @@ _web: _tools
 [private]
 _programs: _web
     @cargo build --workspace --bins
+
+[private]
+_release: _web
+    @cargo build --release --bin tributary --bin bench

@@ -10,7 +10,10 @@ export default defineConfig(({ mode }) => ({
     modulePreload: { polyfill: false },
   },
   server: {
-    proxy: { "/terminal": { target: relayFor(mode), ws: true } },
+    proxy: {
+      "/terminal": { target: relayFor(mode), ws: true },
+      "/meetings": { target: relayFor(mode) },
+    },
   },
   test: {
     environment: "node",

@@ -21,7 +21,7 @@ const ended = once(demo, "exit");
 const address = new Promise((resolve, reject) => {
   createInterface({ input: demo.stdout }).on("line", (line) => {
     console.log(line);
-    const [url] = line.match(/http:\/\/127\.0\.0\.1:\d+\/#\/m\/\d+/) ?? [];
+    const [url] = line.match(/http:\/\/127\.0\.0\.1:\d+\/#\/m\/[\w/-]+/) ?? [];
     if (url) resolve(url);
   });
   ended.then(() => reject(new Error("the demo has ended without printing an address")));

@@ -45,7 +45,7 @@ describe("a meeting from beginning to end", () => {
     await ada.getByRole("textbox", { name: "Subject" }).fill("Harvest");
     await screenshot(ada, "lobby-en");
     await button(ada, "Create meeting").click();
-    await button(ada, "Join").waitFor();
+    await ada.getByRole("img", { name: "QR code of the link" }).waitFor();
     await screenshot(ada, "before-the-meeting-en");
     await button(ada, "Join").click();
     await ada.getByRole("heading", { name: "Harvest" }).waitFor();
@@ -55,12 +55,15 @@ describe("a meeting from beginning to end", () => {
   });
 
   test("the link brings a guest in, behind the other relay", async () => {
-    await button(ada, "Copy link").first().click();
+    await button(ada, "Invite people").click();
+    await button(ada, "Copy link").click();
     await button(ada, "Link copied").waitFor();
     link = await ada.evaluate(() => navigator.clipboard.readText());
-    const [, id] = link.match(/#\/m\/(\d+)$/);
+    assert.match(link, /#\/m\/\d+\/[A-Za-z0-9_-]{22}$/);
+    await screenshot(ada, "share-in-meeting-en");
+    await button(ada, "Close").click();
 
-    await grace.goto(`${world.description.relays[1].url}/#/m/${id}`);
+    await grace.goto(`${world.description.relays[1].url}/${new URL(link).hash}`);
     await grace.getByRole("textbox", { name: "您的名字" }).fill("Grace");
     await screenshot(grace, "before-the-meeting-zh-CN");
     await button(grace, "加入").click();

@@ -216,11 +216,7 @@ impl Platform {
     ///
     /// # Errors
     /// As [`Platform::channel`].
-    pub fn patient_channel(
-        &self,
-        peer: Peer,
-        deadline: Duration,
-    ) -> Result<ServiceChannel, Error> {
+    pub fn patient_channel(&self, peer: Peer, deadline: Duration) -> Result<ServiceChannel, Error> {
         let services = &self.config.services;
         let url = match peer {
             Peer::Credential => &services.credential,

@@ -3,6 +3,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr, UdpSocket},
+    sync::Arc,
     time::Instant,
 };
 
@@ -14,13 +15,14 @@ use tributary_contracts::{
     },
 };
 use tributary_identifiers::MeetingId;
-use tributary_join_credential::TerminalKey;
 use tributary_rtc_session::{Certificate, Session};
 
 use crate::{
-    IdentitySource, JoinError, MeetingTarget,
+    IdentitySource, JoinError, MeetingTarget, Target,
+    account::not_logged_in,
+    holder::Holder,
     media::NewLink,
-    protocol::{Connection, RequestError},
+    protocol::{Connection, RequestError, Requests},
 };
 
 /// Each round replaces one thing that was refused as too old: the credential, the identity.
@@ -30,37 +32,50 @@ const ROUNDS_MAX: usize = 4;
 pub(crate) struct Admission {
     identity: IdentitySource,
     meeting: MeetingTarget,
-    key: TerminalKey,
+    holder: Arc<Holder>,
     certificate: Certificate,
-    identity_token: Option<String>,
     meeting_id: Option<MeetingId>,
     join_credential: Option<String>,
+    /// Shows that this terminal was in before: coming back is not counted as an access.
+    previous_join_credential: String,
+    /// What this terminal joined by was revoked: it does not come back as somebody else.
+    revoked: bool,
     links: u64,
 }
 
 impl Admission {
     pub(crate) fn new(identity: IdentitySource, meeting: MeetingTarget) -> Result<Self, JoinError> {
-        let key = TerminalKey::generate().map_err(|error| JoinError::System(error.to_string()))?;
+        let holder = match &identity {
+            IdentitySource::Account(account) => account.holder(),
+            IdentitySource::LogIn { .. } | IdentitySource::Guest { .. } => {
+                Holder::new().map_err(|error| JoinError::System(error.to_string()))?
+            }
+        };
         let certificate = Certificate::generate()
             .ok_or_else(|| JoinError::System("no certificate could be made".into()))?;
         let meeting_id = match &meeting {
-            MeetingTarget::Existing { meeting_id, .. } => Some(*meeting_id),
+            MeetingTarget::Existing(target) => Some(target.meeting_id),
             MeetingTarget::Create { .. } => None,
         };
         Ok(Self {
             identity,
             meeting,
-            key,
+            holder,
             certificate,
-            identity_token: None,
             meeting_id,
             join_credential: None,
+            previous_join_credential: String::new(),
+            revoked: false,
             links: 0,
         })
     }
 
     pub(crate) fn meeting_id(&self) -> Option<MeetingId> {
         self.meeting_id
+    }
+
+    pub(crate) fn holder(&self) -> Arc<Holder> {
+        Arc::clone(&self.holder)
     }
 
     /// Joins, with what is held or with new.
@@ -92,7 +107,11 @@ impl Admission {
             RefusalCode::CredentialExpired | RefusalCode::BadCredential => {
                 self.join_credential.take().is_some()
             }
-            RefusalCode::NotLoggedIn => self.identity_token.take().is_some(),
+            // What an account holds is not this terminal's to replace.
+            RefusalCode::NotLoggedIn if matches!(self.identity, IdentitySource::Account(_)) => {
+                false
+            }
+            RefusalCode::NotLoggedIn => !self.revoked && self.holder.forget(),
             _ => false,
         }
     }
@@ -108,15 +127,21 @@ impl Admission {
             None => self.request_credential(connection).await?,
         };
         let proof = self
-            .key
+            .holder
+            .key()
             .sign_join_proof(&connection.welcome().nonce, &credential)
             .map_err(|error| JoinError::System(error.to_string()))?;
-        let public_key = self.key.public_key().to_vec();
+        let public_key = self.holder.public_key();
         let meeting_id = self.meeting_id.map(|id| id.to_string()).unwrap_or_default();
         let join_credential = credential.clone();
         let join = Join { join_credential, public_key, proof, muted, cursor, meeting_id };
-        match connection.request(Body::Join(join)).await? {
+        let answer = connection.request(Body::Join(join)).await.inspect_err(|error| {
+            self.revoked |=
+                matches!(error, RequestError::Refused { code: RefusalCode::NotLoggedIn, .. });
+        });
+        match answer? {
             Reply::Joined(joined) => {
+                self.previous_join_credential.clone_from(&credential);
                 self.join_credential = Some(credential);
                 Ok(joined)
             }
@@ -126,12 +151,14 @@ impl Admission {
 
     async fn request_credential(&mut self, connection: &Connection) -> Result<String, JoinError> {
         let identity_token = self.identify(connection).await?;
-        let (meeting_id, password) = self.meeting(connection, &identity_token).await?;
+        let target = self.target(connection, &identity_token).await?;
         let body = Body::RequestJoinCredential(RequestJoinCredential {
             identity_token,
-            meeting_id: meeting_id.to_string(),
-            password,
-            public_key: self.key.public_key().to_vec(),
+            meeting_id: target.meeting_id.to_string(),
+            password: target.password,
+            public_key: self.holder.public_key(),
+            share_secret: target.share_secret,
+            previous_join_credential: self.previous_join_credential.clone(),
         });
         match connection.request(body).await? {
             Reply::JoinCredential(credential) => Ok(credential.join_credential),
@@ -140,34 +167,42 @@ impl Admission {
     }
 
     async fn identify(&mut self, connection: &Connection) -> Result<String, JoinError> {
-        if let Some(token) = &self.identity_token {
-            return Ok(token.clone());
+        let requests = connection.requests();
+        if let Some(token) = self.holder.token(&requests).await? {
+            return Ok(token);
         }
-        let token = identify(connection, &self.identity).await?.identity_token;
-        self.identity_token = Some(token.clone());
-        Ok(token)
+        let identity = identify(&requests, &self.identity, self.holder.public_key()).await?;
+        self.holder.set(Some(identity.clone()));
+        Ok(identity.identity_token)
     }
 
-    async fn meeting(
+    async fn target(
         &mut self,
         connection: &Connection,
         identity_token: &str,
-    ) -> Result<(MeetingId, String), JoinError> {
-        let (subject, shared, password) = match (&self.meeting, self.meeting_id) {
-            (MeetingTarget::Existing { meeting_id, password }, _) => {
-                return Ok((*meeting_id, password.clone()));
-            }
-            (MeetingTarget::Create { password, .. }, Some(id)) => {
-                return Ok((id, password.clone()));
-            }
-            (MeetingTarget::Create { subject, shared, password }, None) => {
-                (subject.clone(), *shared, password.clone())
-            }
+    ) -> Result<Target, JoinError> {
+        let (subject, shared, password) = match &self.meeting {
+            MeetingTarget::Existing(target) => return Ok(target.clone()),
+            MeetingTarget::Create { subject, shared, password } => (subject, *shared, password),
         };
-        let id =
-            create_meeting(connection, identity_token, &subject, shared, password.clone()).await?;
+        // Its organiser needs no password.
+        if let Some(id) = self.meeting_id {
+            return Ok(Target::new(id));
+        }
+        let create = CreateMeeting {
+            identity_token: identity_token.to_owned(),
+            subject: subject.clone(),
+            password: password.clone(),
+            shared,
+            ..CreateMeeting::default()
+        };
+        let created = match connection.request(Body::CreateMeeting(create)).await? {
+            Reply::MeetingCreated(created) => created,
+            _ => return Err(RequestError::WrongKind.into()),
+        };
+        let id = created.meeting_id.parse().map_err(|_| RequestError::WrongKind)?;
         self.meeting_id = Some(id);
-        Ok((id, password))
+        Ok(Target::new(id))
     }
 
     /// Offers a peer connection and takes the answer.
@@ -189,40 +224,23 @@ impl Admission {
     }
 }
 
-/// Logs in or enters as a guest.
+/// Logs in or enters as a guest; what comes of it is bound to the key.
 pub(crate) async fn identify(
-    connection: &Connection,
+    requests: &Requests,
     identity: &IdentitySource,
+    public_key: Vec<u8>,
 ) -> Result<Identity, RequestError> {
     let body = match identity.clone() {
-        IdentitySource::LogIn { user_name, password } => Body::LogIn(LogIn { user_name, password }),
-        IdentitySource::Guest { display_name } => Body::EnterAsGuest(EnterAsGuest { display_name }),
-    };
-    match connection.request(body).await? {
-        Reply::Identity(identity) => Ok(identity),
-        _ => Err(RequestError::WrongKind),
-    }
-}
-
-/// Creates a meeting.
-pub(crate) async fn create_meeting(
-    connection: &Connection,
-    identity_token: &str,
-    subject: &str,
-    shared: bool,
-    password: String,
-) -> Result<MeetingId, RequestError> {
-    let body = Body::CreateMeeting(CreateMeeting {
-        identity_token: identity_token.to_owned(),
-        subject: subject.to_owned(),
-        password,
-        shared,
-        member_user_ids: Vec::new(),
-    });
-    match connection.request(body).await? {
-        Reply::MeetingCreated(created) => {
-            created.meeting_id.parse().map_err(|_| RequestError::WrongKind)
+        IdentitySource::LogIn { user_name, password } => {
+            Body::LogIn(LogIn { user_name, password, public_key })
         }
+        IdentitySource::Guest { display_name } => {
+            Body::EnterAsGuest(EnterAsGuest { display_name, public_key })
+        }
+        IdentitySource::Account(_) => return Err(not_logged_in()),
+    };
+    match requests.request(body).await? {
+        Reply::Identity(identity) => Ok(identity),
         _ => Err(RequestError::WrongKind),
     }
 }

@@ -9,13 +9,13 @@ use std::{
 
 use tokio::{
     sync::{broadcast, mpsc, oneshot, watch},
-    time::{interval, sleep, timeout},
+    time::{sleep, timeout},
 };
 use tributary_contracts::{
     event::v1::meeting_event::Body as Happened,
     registry::v1::{Operation, SetMuted, operation},
     terminal::v1::{
-        Leave, Operate, Ping, RefusalCode, RelayMessage, relay_message::Body as Reply,
+        Leave, Operate, RefusalCode, RelayMessage, relay_message::Body as Reply,
         terminal_message::Body,
     },
 };
@@ -25,11 +25,9 @@ use crate::{
     EndReason, Event, JoinError, Snapshot,
     admission::Admission,
     media::{self, Desk, LinkState},
-    protocol::{Connection, RequestError, Requests},
+    protocol::{Connection, RequestError, Requests, ping},
 };
 
-/// So that a relay knows that the terminal is there, and the terminal that the relay is.
-const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// How long ICE and DTLS may take.
 const LINK_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long one attempt to get in may take.
@@ -185,15 +183,19 @@ impl Attendance {
         commands: &mut mpsc::Receiver<Command>,
     ) -> Outcome {
         let pings = ping(connection.requests());
-        tokio::pin!(pings);
+        let identity = self.admission.holder().keep_fresh(connection.requests());
+        tokio::pin!(pings, identity);
         loop {
             tokio::select! {
+                // What the relay has said comes first: it may say why all else ends.
+                biased;
                 message = connection.next() => match message.map(|message| self.take(message)) {
                     Some(None) => {}
                     Some(Some(outcome)) => return outcome,
                     None => return Outcome::Lost,
                 },
                 () = &mut pings => return Outcome::Lost,
+                () = &mut identity => {}
                 Ok(()) = self.link.changed() => {
                     if matches!(*self.link.borrow_and_update(), LinkState::Gone(_)) {
                         return Outcome::Lost;
@@ -308,18 +310,6 @@ fn random_bytes<const N: usize>() -> [u8; N] {
     random
 }
 
-/// Ends when the relay does not answer any more.
-async fn ping(requests: Requests) {
-    let mut beats = interval(PING_INTERVAL);
-    loop {
-        beats.tick().await;
-        match requests.request(Body::Ping(Ping {})).await {
-            Ok(_) | Err(RequestError::Refused { .. }) => {}
-            Err(_) => return,
-        }
-    }
-}
-
 /// What a refusal means for somebody who was in; `None`: trying again may help.
 pub(crate) fn end_of_stay(code: RefusalCode, message: String) -> Option<EndReason> {
     matches!(
@@ -328,6 +318,7 @@ pub(crate) fn end_of_stay(code: RefusalCode, message: String) -> Option<EndReaso
             | RefusalCode::Unsupported
             | RefusalCode::NotLoggedIn
             | RefusalCode::NotAdmitted
+            | RefusalCode::WrongPassword
             | RefusalCode::BadSessionDescription
             | RefusalCode::MeetingEnded
             | RefusalCode::Replaced

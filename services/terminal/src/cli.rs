@@ -10,9 +10,10 @@ use std::{io::Write as _, net::IpAddr, path::PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args as ClapArgs, Parser, Subcommand};
+use tributary_contracts::terminal::v1::CreateMeeting;
 use tributary_identifiers::MeetingId;
 
-use crate::{IdentitySource, TalkSchedule, admission, protocol::Connection};
+use crate::{Account, IdentitySource, TalkSchedule, Target};
 
 /// Join a meeting without a browser, or create one.
 #[derive(Debug, Parser)]
@@ -54,9 +55,15 @@ struct RelayArgs {
 struct JoinArgs {
     #[command(flatten)]
     relay: RelayArgs,
-    /// Id of the meeting, or its link
-    #[arg(long, value_name = "ID|LINK", value_parser = meeting_id)]
-    meeting: MeetingId,
+    /// Link of the meeting, as it was shared
+    #[arg(long, value_name = "URL", value_parser = Target::link, required_unless_present = "meeting")]
+    link: Option<Target>,
+    /// Id of the meeting, or its link without a share secret
+    #[arg(long, value_name = "ID|LINK", value_parser = meeting_id, conflicts_with = "link")]
+    meeting: Option<MeetingId>,
+    /// Share secret of the meeting: the last part of its link
+    #[arg(long, value_name = "SECRET", requires = "meeting")]
+    share_secret: Option<String>,
     /// File with the meeting's password, if it has one
     #[arg(long, value_name = "FILE")]
     meeting_password_file: Option<PathBuf>,
@@ -113,19 +120,19 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
 async fn create_meeting(args: CreateMeetingArgs) -> anyhow::Result<()> {
     let password = secret(args.meeting_password_file.as_deref())?;
-    let connection = Connection::connect(&args.relay.relay).await?;
-    let identity = admission::identify(&connection, &args.relay.identity()?)
-        .await
-        .context("log in or enter as a guest")?;
-    let token = &identity.identity_token;
-    let (subject, shared) = (&args.subject, args.shared);
-    let meeting_id = admission::create_meeting(&connection, token, subject, shared, password)
-        .await
-        .context("create the meeting")?;
-    connection.close().await;
-    let link = link(&args.relay.relay, meeting_id);
+    let account = Account::connect(&args.relay.relay).await?;
+    account.identify(args.relay.identity()?).await.context("log in or enter as a guest")?;
+    let (subject, shared) = (args.subject, args.shared);
+    let create = CreateMeeting { subject, shared, password, ..CreateMeeting::default() };
+    let created = account.create_meeting(create).await.context("create the meeting")?;
+    let meeting_id = created.meeting_id;
+    let shared_by = created.share.and_then(|share| share.link).map(|link| link.url);
+    if shared && shared_by.is_none() {
+        progress("the meeting could not be shared: its link opens it for members only");
+    }
+    let link = shared_by.unwrap_or_else(|| link(&args.relay.relay, &meeting_id));
     progress(&format!("meeting {meeting_id} created: {link}"));
-    print_json(&serde_json::json!({ "meeting_id": meeting_id.to_string(), "link": link }))
+    print_json(&serde_json::json!({ "meeting_id": meeting_id, "link": link }))
 }
 
 impl RelayArgs {
@@ -149,7 +156,7 @@ fn secret(file: Option<&std::path::Path>) -> anyhow::Result<String> {
 }
 
 /// The page that opens the meeting in a browser.
-fn link(relay: &str, meeting_id: MeetingId) -> String {
+fn link(relay: &str, meeting_id: &str) -> String {
     let page = relay.split('#').next().unwrap_or_default();
     let page = page.trim_end_matches('/').trim_end_matches("/terminal/v1");
     format!("{}/#/m/{meeting_id}", page.replacen("ws", "http", usize::from(page.starts_with("ws"))))
@@ -193,11 +200,11 @@ mod tests {
     #[test]
     fn a_meeting_is_named_by_id_or_link() {
         let id: MeetingId = meeting_id("1152921504606846977").unwrap();
-        let link = link("ws://127.0.0.1:8080/terminal/v1", id);
+        let link = link("ws://127.0.0.1:8080/terminal/v1", &id.to_string());
         assert_eq!(link, "http://127.0.0.1:8080/#/m/1152921504606846977");
         assert_eq!(meeting_id(&link).unwrap(), id);
         assert_eq!(
-            super::link("http://relay.example/#/m/7", id),
+            super::link("http://relay.example/#/m/7", &id.to_string()),
             "http://relay.example/#/m/1152921504606846977"
         );
         assert!(meeting_id("http://127.0.0.1:8080/").is_err());
@@ -230,9 +237,20 @@ mod tests {
         let Command::Join(join) = args.unwrap().command else { panic!("another command") };
         assert_eq!(join.listen_for, [440.0, 550.0]);
         assert_eq!(join.seconds, Some(2.5));
-        for wrong in
-            [["--talk", "x"], ["--listen-for", "1"], ["--seconds", "-1"], ["--meeting", "x"]]
-        {
+        assert_eq!(join.meeting.unwrap().to_string(), "1152921504606846977");
+        let link = "http://r/#/m/1152921504606846977/AAECAwQFBgcICQoLDA0ODw";
+        let args =
+            Args::try_parse_from(["terminal", "join", "--relay", "http://r", "--link", link]);
+        let Command::Join(join) = args.unwrap().command else { panic!("another command") };
+        assert_eq!(join.link.unwrap().share_secret, "AAECAwQFBgcICQoLDA0ODw");
+        assert!(Args::try_parse_from(["terminal", "join", "--relay", "http://r"]).is_err());
+        for wrong in [
+            ["--talk", "x"],
+            ["--listen-for", "1"],
+            ["--seconds", "-1"],
+            ["--meeting", "x"],
+            ["--link", link],
+        ] {
             let args =
                 ["terminal", "join", "--relay", "http://r", "--meeting", "1152921504606846977"];
             assert!(Args::try_parse_from(args.into_iter().chain(wrong)).is_err(), "{wrong:?}");

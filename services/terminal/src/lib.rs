@@ -2,14 +2,18 @@
 //! a melody or a file, listens, and comes back by itself when the connection is lost, as the web client
 //! does. The demo, tests and load use it, many in one process too.
 //!
-//! [`Terminal`] is a participant; [`protocol::Connection`] is the bare terminal protocol beneath it, for
+//! [`Terminal`] is a participant; [`Account`] is who does everything else: logs in, makes, reads and
+//! shares meetings, hears notices, attaches files; [`protocol::Connection`] is the bare terminal protocol beneath it, for
 //! those who want to send something else than a well-behaved terminal would; [`cli`] is
 //! `tributary terminal …`.
 
+mod account;
 mod admission;
 mod attendance;
 pub mod cli;
 mod hearing;
+mod holder;
+mod http;
 mod media;
 mod options;
 mod packets;
@@ -18,13 +22,17 @@ mod recording;
 mod schedule;
 mod snapshot;
 mod source;
+mod target;
 mod terminal;
 
+pub use account::{Account, Downloaded, Notices};
 pub use hearing::Hearing;
+pub use http::HttpError;
 pub use options::{IdentitySource, MeetingTarget, Options};
 pub use packets::{Direction, PACKETS_MAX, PacketRecord};
 pub use recording::RECORDING_SECONDS_MAX;
 pub use schedule::{InvalidSchedule, TalkSchedule};
 pub use snapshot::{EndReason, Event, Person, Snapshot, SpeakingTime};
 pub use source::AudioSource;
+pub use target::{InvalidLink, Target};
 pub use terminal::{JoinError, Terminal, Waited};

@@ -7,7 +7,7 @@ use std::{
 
 use tributary_identifiers::MeetingId;
 
-use crate::{AudioSource, TalkSchedule};
+use crate::{Account, AudioSource, TalkSchedule, Target};
 
 /// Who the terminal's user is.
 #[derive(Clone)]
@@ -24,6 +24,8 @@ pub enum IdentitySource {
         /// The name shown to others.
         display_name: String,
     },
+    /// Who is logged in there already, with the same key.
+    Account(Account),
 }
 
 impl std::fmt::Debug for IdentitySource {
@@ -31,20 +33,16 @@ impl std::fmt::Debug for IdentitySource {
         match self {
             Self::LogIn { user_name, .. } => write!(f, "LogIn({user_name:?})"),
             Self::Guest { display_name } => write!(f, "Guest({display_name:?})"),
+            Self::Account(_) => f.write_str("Account"),
         }
     }
 }
 
 /// Which meeting the terminal joins.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum MeetingTarget {
     /// One that exists.
-    Existing {
-        /// Its id.
-        meeting_id: MeetingId,
-        /// Its password, empty: none.
-        password: String,
-    },
+    Existing(Target),
     /// A new one, of which the terminal's user is the organiser.
     Create {
         /// What it is about.
@@ -54,6 +52,15 @@ pub enum MeetingTarget {
         /// Password for outsiders, empty: none.
         password: String,
     },
+}
+
+impl std::fmt::Debug for MeetingTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Existing(target) => target.fmt(f),
+            Self::Create { subject, .. } => write!(f, "Create({subject:?})"),
+        }
+    }
 }
 
 /// How a terminal joins. Start from [`Options::guest`] or [`Options::new`] and change what differs.
@@ -114,7 +121,7 @@ impl Options {
         Self::new(
             relay_url,
             IdentitySource::Guest { display_name: display_name.into() },
-            MeetingTarget::Existing { meeting_id, password: String::new() },
+            MeetingTarget::Existing(Target::new(meeting_id)),
         )
     }
 }

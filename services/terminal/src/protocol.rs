@@ -16,14 +16,19 @@ use tokio::{
     net::{TcpStream, UdpSocket, lookup_host},
     sync::{mpsc, oneshot},
     task::AbortHandle,
-    time::timeout,
+    time::{interval, timeout},
 };
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async_with_config,
-    tungstenite::{Message, Utf8Bytes, http::Uri, protocol::WebSocketConfig},
+    tungstenite::{
+        Message, Utf8Bytes,
+        client::IntoClientRequest as _,
+        http::{HeaderValue, Uri},
+        protocol::WebSocketConfig,
+    },
 };
 use tributary_contracts::terminal::v1::{
-    RefusalCode, RelayMessage, TerminalMessage, Welcome, relay_message::Body as Reply,
+    Ping, RefusalCode, RelayMessage, TerminalMessage, Welcome, relay_message::Body as Reply,
     terminal_message::Body,
 };
 
@@ -36,6 +41,8 @@ const PENDING_MAX: usize = 64;
 /// Messages that the relay sent by itself and nobody took yet; a connection that gets behind further is
 /// ended, because what it would miss is not told again.
 const UNSOLICITED_MAX: usize = 4_096;
+/// So that a relay knows that the terminal is there, and the terminal that the relay is.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
 const PATH: &str = "/terminal/v1";
 
 /// Why there is no connection.
@@ -102,11 +109,26 @@ pub struct Requests(mpsc::Sender<Command>);
 impl Connection {
     /// Connects to a relay by its address: `ws://host:port/terminal/v1`, or just `http://host:port`.
     pub async fn connect(relay_url: &str) -> Result<Self, ConnectError> {
-        let url = web_socket_url(relay_url)?;
+        Self::open(relay_url, None).await
+    }
+
+    /// The same, with the header that a proxy writes for a terminal at this address. A relay believes it
+    /// only from proxies that it trusts.
+    pub async fn connect_from(relay_url: &str, address: &str) -> Result<Self, ConnectError> {
+        Self::open(relay_url, Some(address)).await
+    }
+
+    async fn open(relay_url: &str, forwarded_for: Option<&str>) -> Result<Self, ConnectError> {
+        let bad = || ConnectError::BadUrl(relay_url.to_owned());
+        let mut request = web_socket_url(relay_url)?.into_client_request().map_err(|_| bad())?;
+        if let Some(address) = forwarded_for {
+            let value = HeaderValue::from_str(address).map_err(|_| bad())?;
+            request.headers_mut().insert("x-forwarded-for", value);
+        }
         let config = WebSocketConfig::default()
             .max_message_size(Some(4 * MESSAGE_BYTES_MAX))
             .max_frame_size(Some(4 * MESSAGE_BYTES_MAX));
-        let connecting = connect_async_with_config(url, Some(config), true);
+        let connecting = connect_async_with_config(request, Some(config), true);
         let (mut socket, _) = timeout(ANSWER_TIME_MAX, connecting)
             .await
             .map_err(|_| ConnectError::Unreachable("no answer in time".into()))?
@@ -124,6 +146,11 @@ impl Connection {
         };
         let abort = tokio::spawn(pump.run(received_commands)).abort_handle();
         Ok(Self { welcome, requests: Requests(commands), unsolicited, close_code, abort })
+    }
+
+    /// True after the end.
+    pub fn has_ended(&self) -> bool {
+        self.requests.0.is_closed()
     }
 
     /// What the relay said first.
@@ -193,6 +220,18 @@ impl Requests {
 
     async fn send(&self, command: Command) -> Result<(), RequestError> {
         self.0.send(command).await.map_err(|_| RequestError::Lost)
+    }
+}
+
+/// Shows the relay that the terminal is there; ends when the relay does not answer any more.
+pub(crate) async fn ping(requests: Requests) {
+    let mut beats = interval(PING_INTERVAL);
+    loop {
+        beats.tick().await;
+        match requests.request(Body::Ping(Ping {})).await {
+            Ok(_) | Err(RequestError::Refused { .. }) => {}
+            Err(_) => return,
+        }
     }
 }
 
@@ -308,6 +347,12 @@ pub(crate) async fn local_address_towards(relay_url: &str) -> Result<IpAddr, Con
 /// `ws://host:port/terminal/v1` from what people have at hand: that, or the address of the relay's page,
 /// or a meeting's link.
 fn web_socket_url(relay_url: &str) -> Result<String, ConnectError> {
+    let (authority, folder) = authority_and_folder(relay_url)?;
+    Ok(format!("ws://{authority}{folder}{PATH}"))
+}
+
+/// `host:port` of a relay, and the path below which it serves, empty mostly.
+pub(crate) fn authority_and_folder(relay_url: &str) -> Result<(String, String), ConnectError> {
     let bad = || ConnectError::BadUrl(relay_url.to_owned());
     let without_fragment = relay_url.split('#').next().unwrap_or_default();
     let uri: Uri = without_fragment.parse().map_err(|_| bad())?;
@@ -317,8 +362,8 @@ fn web_socket_url(relay_url: &str) -> Result<String, ConnectError> {
         Some("wss" | "https") => return Err(ConnectError::Tls),
         _ => return Err(bad()),
     }
-    let path = if uri.path().ends_with(PATH) { uri.path() } else { PATH };
-    Ok(format!("ws://{authority}{path}"))
+    let folder = uri.path().strip_suffix(PATH).unwrap_or_default();
+    Ok((authority.to_string(), folder.to_owned()))
 }
 
 #[cfg(test)]

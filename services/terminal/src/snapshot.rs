@@ -128,7 +128,11 @@ impl Snapshot {
                     person.muted = muted.muted;
                 }
             }
-            Some(Happened::Ended(_)) | None => {}
+            Some(Happened::MeetingChanged(changed)) => self.subject.clone_from(&changed.subject),
+            Some(
+                Happened::Ended(_) | Happened::MembersChanged(_) | Happened::AttachmentsChanged(_),
+            )
+            | None => {}
         }
         true
     }

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { parsePreferences } from "../src/app/preferences";
-import { meetingIdOf, meetingLink, routeOf } from "../src/app/route";
+import { meetingAddressOf, meetingHash, meetingLink, routeOf } from "../src/app/route";
 import { en } from "../src/i18n/en";
 import { languageFor } from "../src/i18n/language";
-import { problemText } from "../src/i18n/problem";
+import { failureText, problemText } from "../src/i18n/problem";
 import { zhCN } from "../src/i18n/zh-CN";
 import { hueOf, initialsOf } from "../src/view/Avatar";
+
+const SECRET = "AbCdEfGhIjKlMnOpQr-_Ug";
 
 describe("route", () => {
   it.each([
@@ -23,6 +25,17 @@ describe("route", () => {
   });
 
   it.each([
+    [`#/m/42/${SECRET}`, SECRET],
+    [`#/m/42/${SECRET}/`, SECRET],
+    ["#/m/42", ""],
+    [`#/m/42/${SECRET}x`, ""],
+    [`#/m/42/${SECRET.slice(1)}`, ""],
+    ["#/m/42/a link that was cut", ""],
+  ])("%s leads to meeting 42 with secret “%s”", (hash, secret) => {
+    expect(routeOf(hash)).toEqual({ kind: "meeting", meetingId: "42", secret });
+  });
+
+  it.each([
     ["42", "42"],
     [" 1234 5678-9 ", "123456789"],
     ["https://meet.example/?name=Ada#/m/77", "77"],
@@ -33,12 +46,30 @@ describe("route", () => {
     ["99999999999999999999", undefined],
     ["https://meet.example/#/m/", undefined],
   ])("what is typed as “%s” is meeting %s", (input, expected) => {
-    expect(meetingIdOf(input)).toBe(expected);
+    expect(meetingAddressOf(input)?.meetingId).toBe(expected);
+  });
+
+  it.each([
+    [`https://meet.example/#/m/77/${SECRET}`, SECRET],
+    [`https://meet.example/sub/#/m/77/${SECRET}/`, SECRET],
+    [`Come: https://meet.example/?name=Ada#/m/77/${SECRET}. See you`, SECRET],
+    [`https://meet.example/#/m/77/${SECRET}xx`, ""],
+    ["https://meet.example/#/m/77/", ""],
+    ["77", ""],
+  ])("of what is pasted as “%s” the secret is “%s”", (input, secret) => {
+    expect(meetingAddressOf(input)).toEqual({ meetingId: "77", secret });
+  });
+
+  it("reads back what it writes", () => {
+    expect(routeOf(meetingHash("77", SECRET))).toMatchObject({ meetingId: "77", secret: SECRET });
+    expect(meetingHash("77")).toBe("#/m/77");
   });
 
   it("makes a link that carries no name", () => {
     const link = meetingLink("https://meet.example/?name=Ada#/m/1", "77");
     expect(link).toBe("https://meet.example/#/m/77");
+    const withSecret = meetingLink("https://meet.example/?name=Ada#/m/1", "77", SECRET);
+    expect(withSecret).toBe(`https://meet.example/#/m/77/${SECRET}`);
   });
 });
 
@@ -79,6 +110,18 @@ describe("language", () => {
     const reason = "notLoggedIn";
     expect(problemText(en, { during: "logIn", reason })).toBe(en.problem.wrongPassword);
     expect(problemText(en, { during: "create", reason })).toBe(en.refusal.notLoggedIn);
+  });
+
+  it("tells an outsider the same, whatever the reason was", () => {
+    const text = failureText(en, "join", "notAdmitted");
+    expect(text).toContain("Check the link or the id and the password, or ask the organiser");
+    expect(failureText(en, "join", "wrongPassword")).toContain("password is wrong");
+    expect(failureText(en, "join", "passwordNeeded")).toContain("has a password");
+  });
+
+  it("says that mail is not set up only when mail was to be sent", () => {
+    expect(failureText(en, "email", "unsupported")).toBe(en.share.mailOff);
+    expect(failureText(en, "other", "unsupported")).toBe(en.refusal.unsupported);
   });
 });
 

@@ -1,12 +1,19 @@
 import { describe, expect, it, vi } from "vitest";
 import { RefusalCode } from "../src/gen/tributary/terminal/v1/terminal_pb";
 import { backoffMs, pause } from "../src/session/backoff";
-import { parseIdentity } from "../src/session/identity";
-import { TerminalKey, joinChallenge } from "../src/session/key";
+import {
+  clockOffsetOf,
+  parseIdentity,
+  refreshDueMs,
+  refreshOnReturn,
+} from "../src/session/identity";
+import { TerminalKey, joinChallenge, refreshChallenge } from "../src/session/key";
 import { afterFailure } from "../src/session/recovery";
 import { ConnectionLost, Refused, refusalReason } from "../src/session/refusal";
 import { initialState, reduce } from "../src/session/state";
 import type { SessionState } from "../src/session/state";
+import type { Meeting } from "../src/session/wire";
+import type { MeetingDetails } from "../src/session/wire-details";
 
 describe("backoff", () => {
   it("begins at 0.3 s, grows, and never exceeds 3 s", () => {
@@ -59,6 +66,16 @@ describe("terminal key", () => {
     expect(new TextDecoder().decode(bytes.subarray(0, 18))).toBe("tributary-join-v1\0");
     expect(bytes.subarray(18, 50)).toEqual(nonce);
     expect(hex(bytes.subarray(50))).toBe(sha256OfAbc);
+  });
+
+  it("asks for a refresh over label, zero, seconds big-endian and the token's hash", async () => {
+    const bytes = await refreshChallenge(0x0102030405060708n, "abc");
+    expect(new TextDecoder().decode(bytes.subarray(0, 21))).toBe("tributary-refresh-v1\0");
+    expect([...bytes.subarray(21, 29)]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(bytes.subarray(29)).toHaveLength(32);
+    const key = await TerminalKey.generate();
+    expect(key.kept.privateKey.extractable).toBe(false);
+    expect(await key.proveRefresh(1n, "abc")).toHaveLength(64);
   });
 });
 
@@ -114,7 +131,15 @@ describe("recovery", () => {
 });
 
 describe("identity", () => {
-  const identity = { token: "t", userId: "u", displayName: "Ada", guest: true, expiresAtMs: 2000 };
+  const identity = {
+    token: "t",
+    userId: "u",
+    displayName: "Ada",
+    guest: true,
+    obtainedAtMs: 0,
+    expiresAtMs: 2000,
+    clockOffsetMs: 7,
+  };
 
   it("is kept until it expires", () => {
     expect(parseIdentity(JSON.stringify(identity), 1000)).toEqual(identity);
@@ -131,8 +156,51 @@ describe("identity", () => {
   });
 });
 
+describe("refresh", () => {
+  const hour = 3600 * 1000;
+  const minute = 60 * 1000;
+  const identity = {
+    token: "t",
+    userId: "u",
+    displayName: "Ada",
+    guest: false,
+    obtainedAtMs: 1000,
+    expiresAtMs: 1000 + hour,
+    clockOffsetMs: 0,
+  };
+
+  it("is due when three quarters of the life are over", () => {
+    expect(refreshDueMs(identity)).toBe(1000 + 45 * minute);
+    const endless = { ...identity, expiresAtMs: Number.POSITIVE_INFINITY };
+    expect(refreshDueMs(endless)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("comes with a return, unless the identity is fresh", () => {
+    expect(refreshOnReturn(identity, 1000 + minute)).toBe(false);
+    expect(refreshOnReturn(identity, 1000 + 6 * minute)).toBe(true);
+    const short = { ...identity, expiresAtMs: 1000 + minute };
+    expect(refreshOnReturn(short, 1000 + 46_000)).toBe(true);
+  });
+
+  it("goes by the server's clock, as far as a token tells it", () => {
+    const token = (claims: object) => `h.${btoa(JSON.stringify(claims))}.s`;
+    expect(clockOffsetOf(token({ iat: 5000 }), 4_990_000)).toBe(10_000);
+    expect(clockOffsetOf(token({}), 1)).toBe(0);
+    for (const odd of ["", "a", "a.b.c", "a..c"]) expect(clockOffsetOf(odd, 1)).toBe(0);
+  });
+});
+
 describe("session state", () => {
-  const meeting = { id: "42", subject: "Plans", organiserUserId: "u" };
+  const meeting: Meeting = {
+    id: "42",
+    subject: "Plans",
+    organiserUserId: "u",
+    organiserName: "",
+    hasPassword: false,
+    lobby: false,
+    startsAtMs: undefined,
+    endedAtMs: undefined,
+  };
   const start = initialState(undefined);
   const joining = reduce(start, { kind: "joining", meetingId: "42" });
   const inside: SessionState = reduce(joining, { kind: "joined", meeting, selfId: 3 });
@@ -158,6 +226,49 @@ describe("session state", () => {
     expect(lost.roster.speakers).toEqual([]);
     const back = reduce(lost, { kind: "joined", meeting, selfId: 3 });
     expect(back.place).toMatchObject({ kind: "inside", hindrance: undefined });
+  });
+
+  it("shows the subject that a meeting was given", () => {
+    const renamed = reduce(inside, { kind: "renamed", subject: "Other plans" });
+    expect(renamed.place).toMatchObject({ meeting: { subject: "Other plans" } });
+    expect(reduce(start, { kind: "renamed", subject: "x" }).place).toEqual({ kind: "outside" });
+  });
+
+  it("keeps what was read until it is known to be no longer allowed", () => {
+    const details: MeetingDetails = {
+      meeting,
+      role: "member",
+      members: [],
+      attachments: [],
+      participants: [],
+    };
+    let state = reduce(start, { kind: "reading", meetingId: "42" });
+    expect(state.reading).toMatchObject({ status: "reading", details: undefined });
+    state = reduce(state, { kind: "read", details });
+    state = reduce(state, { kind: "reading", meetingId: "42" });
+    expect(state.reading?.details).toBe(details);
+    const refused = (reason: "unreachable" | "notAdmitted") =>
+      reduce(state, { kind: "readRefused", meetingId: "42", reason }).reading;
+    expect(refused("unreachable")?.details).toBe(details);
+    expect(refused("notAdmitted")?.details).toBeUndefined();
+    const other = reduce(state, { kind: "reading", meetingId: "43" });
+    expect(other.reading?.details).toBeUndefined();
+    expect(reduce(other, { kind: "read", details }).reading).toBe(other.reading);
+  });
+
+  it("forgets what somebody else has read and was told", () => {
+    const identity = {
+      token: "t",
+      userId: "v",
+      displayName: "Eve",
+      guest: false,
+      obtainedAtMs: 0,
+      expiresAtMs: 1,
+      clockOffsetMs: 0,
+    };
+    const reading = reduce(start, { kind: "reading", meetingId: "42" });
+    expect(reduce(reading, { kind: "entered", identity }).reading).toBeUndefined();
+    expect(reduce(reading, { kind: "refreshed", identity }).reading).toBe(reading.reading);
   });
 
   it("remembers which meeting is over, and nothing of a meeting outside", () => {

@@ -1,136 +1,9 @@
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { Store } from "../src/app/store";
+import { Role } from "../src/gen/tributary/access/v1/access_pb";
 import { LeaveReason } from "../src/gen/tributary/event/v1/event_pb";
 import { RefusalCode } from "../src/gen/tributary/terminal/v1/terminal_pb";
-import { Session } from "../src/session/session";
-import type { Identity } from "../src/session/wire";
-import { Line } from "./relay";
-import type { Body, Said } from "./relay";
-
-const guest: Identity = {
-  token: "token",
-  userId: "g",
-  displayName: "Ada",
-  guest: true,
-  expiresAtMs: Number.POSITIVE_INFINITY,
-};
-
-type Values = { [K in Body["case"]]: Extract<Body, { case: K }>["value"] };
-
-const refusal = (code: RefusalCode): Said => ({ case: "refusal", value: { code, message: "" } });
-
-/** A session with a relay that says yes, unless told otherwise for the next such request. */
-class World {
-  readonly lines: Line[] = [];
-  readonly muted = new Store(false);
-  readonly saved: (Identity | undefined)[] = [];
-  readonly audio: string[] = [];
-  readonly refuseNext = new Map<Body["case"], RefusalCode[]>();
-  credentials = 0;
-  exchange: ((offer: string) => Promise<string>) | undefined;
-  readonly session: Session;
-
-  constructor(identity: Identity | undefined = guest) {
-    this.session = new Session({
-      openSocket: () => this.open(),
-      audio: {
-        muted: this.muted,
-        connect: (exchange) => {
-          this.audio.push("connect");
-          this.exchange = exchange;
-        },
-        disconnect: () => this.audio.push("disconnect"),
-      },
-      identity,
-      saveIdentity: (saved) => this.saved.push(saved),
-    });
-  }
-
-  get place() {
-    return this.session.state.get().place;
-  }
-
-  get line(): Line {
-    const line = this.lines.at(-1);
-    if (line === undefined) throw new Error("no connection yet");
-    return line;
-  }
-
-  said<K extends Body["case"]>(kind: K): Values[K][] {
-    const bodies = this.lines.flatMap((line) => line.heard);
-    return bodies.filter((body) => body.case === kind).map((body) => body.value as Values[K]);
-  }
-
-  async inside(): Promise<this> {
-    this.session.join("42", "sesame");
-    await vi.waitFor(() => expect(this.place.kind).toBe("inside"));
-    return this;
-  }
-
-  /** Waits until the terminal is in again after something has happened. */
-  async back(connections: number): Promise<void> {
-    await vi.waitFor(
-      () => {
-        expect(this.lines).toHaveLength(connections);
-        expect(this.place).toMatchObject({ kind: "inside", hindrance: undefined });
-      },
-      { timeout: 8000 },
-    );
-  }
-
-  private open(): Line {
-    const line = new Line((body) => this.answer(body));
-    this.lines.push(line);
-    queueMicrotask(() => line.welcome());
-    return line;
-  }
-
-  private answer(body: Body): Said | undefined {
-    const code = this.refuseNext.get(body.case)?.shift();
-    if (code !== undefined) return refusal(code);
-    switch (body.case) {
-      case "logIn":
-      case "enterAsGuest":
-        return {
-          case: "identity",
-          value: { identityToken: "new", userId: "g2", displayName: "Ada", guest: true },
-        };
-      case "createMeeting":
-        return { case: "meetingCreated", value: { meetingId: "77" } };
-      case "requestJoinCredential":
-        return {
-          case: "joinCredential",
-          value: {
-            joinCredential: `credential-${++this.credentials}`,
-            expiresAt: timestampFromMs(Date.now() + 60_000),
-          },
-        };
-      case "join":
-        return {
-          case: "joined",
-          value: {
-            participantId: 3,
-            meeting: { meetingId: "42", subject: "Plans", organiserUserId: "boss" },
-            roster: {
-              participants: [{ participantId: 3, displayName: "Ada" }],
-              eventNumber: 10n,
-            },
-          },
-        };
-      case "mediaOffer":
-        return { case: "mediaAnswer", value: { sdp: `answer to ${body.value.sdp}` } };
-      case "operate":
-        return { case: "operationResult", value: {} };
-      case "leave":
-        return { case: "left", value: {} };
-      case "ping":
-        return { case: "pong", value: {} };
-      case "endMeeting":
-        return { case: "meetingWasEnded", value: {} };
-    }
-  }
-}
+import type { Said } from "./relay";
+import { SECRET, World, account, guest, plan, refusal } from "./world";
 
 describe("session", () => {
   beforeEach(() => void vi.stubGlobal("isSecureContext", true));
@@ -138,6 +11,7 @@ describe("session", () => {
   it("enters as a guest and keeps the identity", async () => {
     const world = new World(undefined);
     expect(await world.session.enterAsGuest("Ada")).toBe(true);
+    expect(world.said("enterAsGuest")[0]?.publicKey).toHaveLength(65);
     expect(world.session.state.get().identity?.token).toBe("new");
     expect(world.saved.at(-1)?.token).toBe("new");
   });
@@ -151,9 +25,9 @@ describe("session", () => {
   });
 
   it("asks for a new log-in when creating finds the identity expired", async () => {
-    const world = new World();
+    const world = new World(account);
     world.refuseNext.set("createMeeting", [RefusalCode.NOT_LOGGED_IN]);
-    expect(await world.session.createMeeting("Plans", "", true)).toBeUndefined();
+    expect(await world.desk.create(plan)).toBeUndefined();
     expect(world.session.state.get().identity).toBeUndefined();
     expect(world.session.state.get().problem?.reason).toBe("expired");
     expect(world.saved.at(-1)).toBeUndefined();
@@ -316,6 +190,93 @@ describe("session", () => {
     );
     await world.inside();
     expect(world.session.state.get().problem).toBeUndefined();
+  });
+
+  it("shows the secret of its link, and on coming back the credential that it had", async () => {
+    const world = new World();
+    world.memory.keep("42", { secret: SECRET });
+    await world.inside();
+    world.refuseNext.set("join", [RefusalCode.CREDENTIAL_EXPIRED]);
+    world.line.drop();
+    await world.back(2);
+    const [first, second] = world.said("requestJoinCredential");
+    expect(first).toMatchObject({ shareSecret: SECRET, previousJoinCredential: "" });
+    expect(second).toMatchObject({ shareSecret: SECRET, previousJoinCredential: "credential-1" });
+  });
+
+  it.each([
+    ["", "passwordNeeded"],
+    ["guess", "wrongPassword"],
+  ])("tells who typed “%s” for a password: %s", async (password, reason) => {
+    const world = new World();
+    world.refuseNext.set("requestJoinCredential", [RefusalCode.WRONG_PASSWORD]);
+    world.session.join("42", password);
+    await vi.waitFor(() => expect(world.session.state.get().problem?.reason).toBe(reason));
+  });
+
+  it("reads a meeting for whoever may, and says nothing about the others", async () => {
+    const world = new World(account);
+    world.role = Role.HOST;
+    await world.session.readMeeting("42");
+    const { reading } = world.session.state.get();
+    expect(reading).toMatchObject({ status: "known", details: { role: "host" } });
+    world.refuseNext.set("readMeeting", [RefusalCode.NOT_ADMITTED]);
+    await world.session.readMeeting("43");
+    expect(world.session.state.get()).toMatchObject({
+      reading: { meetingId: "43", status: "refused", details: undefined, reason: "notAdmitted" },
+      problem: undefined,
+    });
+  });
+
+  it("reads again what has changed, but not for outsiders", async () => {
+    for (const role of [Role.MEMBER, Role.OUTSIDER]) {
+      const world = new World(account);
+      world.role = role;
+      await world.session.readMeeting("42");
+      await world.inside();
+      const body = { case: "attachmentsChanged", value: { attachments: 1 } } as const;
+      world.line.say({ case: "event", value: { number: 11n, body } });
+      if (role === Role.MEMBER) {
+        await vi.waitFor(() => expect(world.said("readMeeting")).toHaveLength(2));
+      } else {
+        await new Promise((resolve) => setTimeout(resolve, 400));
+        expect(world.said("readMeeting")).toHaveLength(1);
+      }
+    }
+  });
+
+  it("follows a new subject", async () => {
+    const world = await new World().inside();
+    const body = { case: "meetingChanged", value: { subject: "Other" } } as const;
+    world.line.say({ case: "event", value: { number: 11n, body } });
+    await vi.waitFor(() => expect(world.place).toMatchObject({ meeting: { subject: "Other" } }));
+  });
+
+  it("keeps the link that was made with a meeting, until that share is taken back", async () => {
+    const world = new World(account);
+    expect(await world.desk.create(plan)).toBe("77");
+    expect(world.desk.linkOf("77")?.url).toBe("https://x");
+    await world.desk.revoke("77", "another");
+    expect(world.desk.linkOf("77")).toBeDefined();
+    await world.desk.revoke("77", "s1");
+    expect(world.desk.linkOf("77")).toBeUndefined();
+  });
+
+  it("learns names from a search", async () => {
+    const world = new World(account);
+    expect(await world.desk.findUsers("gr")).toMatchObject({ ok: true });
+    expect(world.names.names.get().get("g")).toBe("Grace");
+  });
+
+  it("logs out at the relay, and forgets what belonged to who was logged in", async () => {
+    const world = await new World(account).inside();
+    world.session.leave();
+    expect(world.memory.credentialOf("42")).not.toBe("");
+    world.session.logOut();
+    expect(world.session.state.get().identity).toBeUndefined();
+    expect(world.saved.at(-1)).toBeUndefined();
+    expect(world.memory.credentialOf("42")).toBe("");
+    await vi.waitFor(() => expect(world.said("logOut")[0]?.identityToken).toBe("token"));
   });
 
   it("does not try to join from a page without keys", () => {

@@ -25,6 +25,8 @@ pub struct Shared {
     pub admin_token: String,
     pub database: Database,
     pub data: PathBuf,
+    /// What services must know of the addresses of pages, in their sections.
+    pub pages: Table,
     pub extra: Table,
 }
 
@@ -32,24 +34,25 @@ pub struct Shared {
 pub struct Own {
     pub grpc: SocketAddr,
     pub ops: SocketAddr,
-    /// NATS user and file of its password; none: the process has no business on NATS.
-    pub nats_user: Option<(String, PathBuf)>,
+    /// NATS user and file of its password.
+    pub nats_user: (String, PathBuf),
     /// Its own section, if any.
     pub section: Option<(&'static str, Table)>,
 }
 
-/// The text of one process's configuration file.
-pub fn file(shared: &Shared, own: &Own) -> String {
+/// The text of the configuration file of one process, whose data is in `database`.
+pub fn file(shared: &Shared, own: &Own, database: &Database) -> String {
     let url = |address: SocketAddr| format!("http://{address}");
-    let database = match &shared.database {
+    let database = match database {
         Database::Sqlite => format!("sqlite:{}", shared.data.display()),
         Database::Postgres(url) => url.clone(),
     };
-    let mut nats = table([("url", format!("nats://{}", shared.nats))]);
-    if let Some((user, file)) = &own.nats_user {
-        nats.insert("user".into(), user.clone().into());
-        nats.insert("password_file".into(), file.display().to_string().into());
-    }
+    let (user, password_file) = &own.nats_user;
+    let nats = table([
+        ("url", format!("nats://{}", shared.nats)),
+        ("user", user.clone()),
+        ("password_file", password_file.display().to_string()),
+    ]);
     let mut file = Table::new();
     for (section, content) in [
         ("ops", table([("listen", own.ops.to_string())])),
@@ -77,6 +80,7 @@ pub fn file(shared: &Shared, own: &Own) -> String {
     if let Some((name, section)) = &own.section {
         file.insert((*name).into(), section.clone().into());
     }
+    overlay(&mut file, &shared.pages);
     overlay(&mut file, &shared.extra);
     file.to_string()
 }
@@ -86,7 +90,7 @@ fn table<const N: usize>(entries: [(&str, String); N]) -> Table {
 }
 
 /// Puts `over` on top of `base`, table by table.
-fn overlay(base: &mut Table, over: &Table) {
+pub fn overlay(base: &mut Table, over: &Table) {
     for (key, value) in over {
         match (base.get_mut(key), value) {
             (Some(Value::Table(base)), Value::Table(over)) => overlay(base, over),

@@ -61,8 +61,8 @@ pub async fn run(plan: Plan) -> Result<()> {
         _ = interrupt.recv() => return Ok(()),
         _ = terminate.recv() => return Ok(()),
     };
-    let (mut world, meeting_id, voices) = started?;
-    show(&world, &meeting_id)?;
+    let (mut world, link, voices) = started?;
+    show(&world, &link)?;
     let outcome = tokio::select! {
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
@@ -75,20 +75,23 @@ pub async fn run(plan: Plan) -> Result<()> {
     outcome
 }
 
-/// Starts everything, with the talkers in the meeting.
+/// Starts everything, with the talkers in the meeting; returns the link to it, without the address of
+/// a page.
 async fn start(options: Options) -> Result<(World, String, Vec<Voice>)> {
     let world = World::start(options).await?;
     let directory = world.directory()?;
     step("creating a user and a meeting");
     let user = directory.user("demo", "Demo", PASSWORD).await?;
-    let meeting_id = directory.meeting(&user, "Demo meeting", true).await?;
+    let meeting_id = directory.meeting(&user, "Demo meeting", false).await?;
+    let link = directory.share_link(&user, &meeting_id).await?.url;
+    let fragment = link.find('#').and_then(|at| link.get(at..)).context("a link has a fragment")?;
     step(&format!("bringing in {} headless terminals", TALKERS.len()));
     let mut voices = Vec::new();
     for (variant, (name, relay)) in TALKERS.into_iter().enumerate() {
         let url = world.relay_url(relay)?;
         voices.push(Voice::join_with_melody(&url, &meeting_id, name, variant as u32).await?);
     }
-    Ok((world, meeting_id, voices))
+    Ok((world, format!("/{fragment}"), voices))
 }
 
 /// Lets the voices speak in turns, for ever.
@@ -111,11 +114,11 @@ async fn first_to_end(world: &mut World) -> Result<()> {
     }
 }
 
-fn show(world: &World, meeting_id: &str) -> Result<()> {
+fn show(world: &World, link: &str) -> Result<()> {
     let admin = world.grpc_address(Service::MeetingRegistry)?;
     let lines = [
-        ("Office A", format!("{}/#/m/{meeting_id}", world.relay_url(0)?)),
-        ("Office B", format!("{}/#/m/{meeting_id}", world.relay_url(1)?)),
+        ("Office A", format!("{}{link}", world.relay_url(0)?)),
+        ("Office B", format!("{}{link}", world.relay_url(1)?)),
         ("Log in as", format!("demo, password {PASSWORD} (or come in as a guest)")),
         (
             "Admin gRPC",

@@ -6,6 +6,8 @@ use tonic::{Code, Request};
 use tributary_contracts::access::v1 as access;
 use tributary_contracts::access::v1::access_service_client::AccessServiceClient;
 use tributary_contracts::admin::v1 as admin;
+use tributary_contracts::admin::v1::audit_service_client::AuditServiceClient;
+use tributary_contracts::admin::v1::credential_admin_service_client::CredentialAdminServiceClient;
 use tributary_contracts::admin::v1::meeting_service_client::MeetingServiceClient;
 use tributary_contracts::admin::v1::user_service_client::UserServiceClient;
 use tributary_contracts::event::v1::Participant;
@@ -76,28 +78,117 @@ impl Directory {
 
     /// Creates a meeting; whoever knows its id may join if it is `shared`, only its organiser else.
     pub async fn meeting(&self, organiser: &User, subject: &str, shared: bool) -> Result<String> {
+        let meeting_id = self
+            .create_meeting(admin::CreateMeetingRequest {
+                organisation: ORGANISATION.to_owned(),
+                subject: subject.to_owned(),
+                organiser_user_id: organiser.user_id.clone(),
+                ..Default::default()
+            })
+            .await?;
+        if shared {
+            self.share_link(organiser, &meeting_id).await?;
+        }
+        Ok(meeting_id)
+    }
+
+    /// Creates a meeting as it is described; returns its id.
+    pub async fn create_meeting(&self, meeting: admin::CreateMeetingRequest) -> Result<String> {
         let mut client = MeetingServiceClient::new(self.meeting_registry.clone());
-        let request = self.as_admin(admin::CreateMeetingRequest {
+        let response = client.create_meeting(self.as_admin(meeting)?).await;
+        let response = response.context("create a meeting")?.into_inner();
+        Ok(response.meeting.context("no meeting in the answer")?.meeting_id)
+    }
+
+    /// Shares a meeting by a link.
+    pub async fn share_link(&self, by: &User, meeting_id: &str) -> Result<access::ShareLink> {
+        let form = access::share_form::Form::Link(access::LinkForm {});
+        let request = self.as_service(access::CreateShareRequest {
             organisation: ORGANISATION.to_owned(),
-            subject: subject.to_owned(),
-            organiser_user_id: organiser.user_id.clone(),
+            meeting_id: meeting_id.to_owned(),
+            user_id: by.user_id.clone(),
+            display_name: by.user_name.clone(),
+            form: Some(access::ShareForm { form: Some(form) }),
             ..Default::default()
         })?;
-        let response = client.create_meeting(request).await.context("create a meeting")?;
-        let meeting = response.into_inner().meeting.context("no meeting in the answer")?;
-        if shared {
-            let request = self.as_service(access::SetShareMarkRequest {
-                organisation: ORGANISATION.to_owned(),
-                meeting_id: meeting.meeting_id.clone(),
-                user_id: organiser.user_id.clone(),
-                shared,
-            })?;
-            AccessServiceClient::new(self.access_control.clone())
-                .set_share_mark(request)
-                .await
-                .context("set the share mark")?;
-        }
-        Ok(meeting.meeting_id)
+        let mut client = AccessServiceClient::new(self.access_control.clone());
+        let response = client.create_share(request).await.context("share a meeting")?;
+        response.into_inner().link.context("no link in the answer")
+    }
+
+    /// Asks for a decision as a service would.
+    pub async fn decide(&self, question: access::DecideRequest) -> Result<access::DecideResponse> {
+        let mut client = AccessServiceClient::new(self.access_control.clone());
+        let response = client.decide(self.as_service(question)?).await.context("ask to decide")?;
+        Ok(response.into_inner())
+    }
+
+    /// Decisions of the audit log, newest first, at most 500.
+    pub async fn decisions(
+        &self,
+        question: admin::ListDecisionsRequest,
+    ) -> Result<Vec<admin::AuditedDecision>> {
+        let mut client = AuditServiceClient::new(self.access_control.clone());
+        let question = admin::ListDecisionsRequest { page_size: 500, ..question };
+        let response = client.list_decisions(self.as_admin(question)?).await;
+        Ok(response.context("read the audit log")?.into_inner().decisions)
+    }
+
+    /// Gives users a role in a meeting.
+    pub async fn set_members(
+        &self,
+        meeting_id: &str,
+        members: &[(&User, registry::MemberRole)],
+    ) -> Result<()> {
+        let members = members.iter().map(|(user, role)| registry::Member {
+            user_id: user.user_id.clone(),
+            role: (*role).into(),
+        });
+        let request = self.as_admin(admin::SetMembersRequest {
+            organisation: ORGANISATION.to_owned(),
+            meeting_id: meeting_id.to_owned(),
+            members: members.collect(),
+        })?;
+        let mut client = MeetingServiceClient::new(self.meeting_registry.clone());
+        client.set_members(request).await.context("put users on the member list")?;
+        Ok(())
+    }
+
+    /// Revokes all that a user holds.
+    pub async fn revoke_user(&self, user_id: &str) -> Result<()> {
+        let request = self.as_admin(admin::RevokeUserRequest {
+            organisation: ORGANISATION.to_owned(),
+            user_id: user_id.to_owned(),
+        })?;
+        let mut client = CredentialAdminServiceClient::new(self.credential.clone());
+        client.revoke_user(request).await.context("revoke a user")?;
+        Ok(())
+    }
+
+    /// Makes a new signing key; returns its id.
+    pub async fn rotate_signing_key(&self) -> Result<String> {
+        let mut client = CredentialAdminServiceClient::new(self.credential.clone());
+        let request = self.as_admin(admin::RotateSigningKeyRequest {})?;
+        let response =
+            client.rotate_signing_key(request).await.context("rotate the signing key")?;
+        Ok(response.into_inner().key.context("no key in the answer")?.key_id)
+    }
+
+    /// The signing keys, newest first.
+    pub async fn signing_keys(&self) -> Result<Vec<admin::SigningKey>> {
+        let mut client = CredentialAdminServiceClient::new(self.credential.clone());
+        let request = self.as_admin(admin::ListSigningKeysRequest {})?;
+        let response = client.list_signing_keys(request).await.context("list signing keys")?;
+        Ok(response.into_inner().keys)
+    }
+
+    /// Takes a signing key out of use at once.
+    pub async fn revoke_signing_key(&self, key_id: &str) -> Result<()> {
+        let mut client = CredentialAdminServiceClient::new(self.credential.clone());
+        let request =
+            self.as_admin(admin::RevokeSigningKeyRequest { key_id: key_id.to_owned() })?;
+        client.revoke_signing_key(request).await.context("revoke a signing key")?;
+        Ok(())
     }
 
     /// Who is in a meeting, as the registry says.

@@ -7,18 +7,25 @@
 //!
 //! Waiting is always for a condition, with a deadline ([`wait`]); nothing here sleeps and hopes.
 
+pub mod access;
+pub mod ageing;
+pub mod bench;
 mod config;
 pub mod demo;
 pub mod directory;
 pub mod hearing;
+mod http;
 pub mod metrics;
 mod nats;
-mod ports;
+pub mod peers;
+pub mod ports;
+pub mod postgres;
 pub mod process;
 pub mod smoke;
 pub mod wait;
+mod wire;
 mod world;
 
 pub use config::Database;
 pub use nats::locate as locate_nats_server;
-pub use world::{Options, RelayOptions, Service, World, programs};
+pub use world::{OidcProvider, Options, RelayOptions, Service, World, programs};

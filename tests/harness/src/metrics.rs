@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+
+use crate::http;
 
 /// One series: its labels and its value.
 #[derive(Clone, Debug)]
@@ -31,7 +33,7 @@ impl Metrics {
 
     /// Scrapes `url`.
     pub async fn scrape(url: &str) -> Result<Self> {
-        let response = reqwest::get(url).await.with_context(|| format!("scrape {url}"))?;
+        let response = http::get(url).await?;
         Ok(Self::parse(&response.error_for_status()?.text().await?))
     }
 

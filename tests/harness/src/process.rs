@@ -165,6 +165,12 @@ impl Process {
         self.ended(deadline).await
     }
 
+    /// Sends SIGQUIT and waits for its end; an error after `deadline`.
+    pub async fn quit(&mut self, deadline: Duration) -> Result<ExitStatus> {
+        self.signal(Signal::QUIT);
+        self.ended(deadline).await
+    }
+
     /// Sends SIGKILL and waits for its end.
     pub async fn kill(&mut self) -> Result<ExitStatus> {
         self.signal(Signal::KILL);

@@ -1,5 +1,7 @@
 //! A whole Tributary on loopback.
 
+mod plan;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -12,11 +14,13 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use toml::Table;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::config::{self, Database, Own, Shared};
+use self::plan::Plan;
+use crate::ageing::Ageing;
+use crate::config::Database;
 use crate::directory::Directory;
 use crate::metrics::Metrics;
 use crate::process::{Guard, Process};
-use crate::{nats, ports, wait};
+use crate::{http, nats, wait};
 
 /// How long a service may take from its start until it is ready, on a busy machine.
 const READY_DEADLINE: Duration = Duration::from_secs(30);
@@ -43,6 +47,21 @@ impl RelayOptions {
     }
 }
 
+/// An OpenID Connect provider that a world's users may log in with.
+#[derive(Clone, Debug)]
+pub struct OidcProvider {
+    /// Names it in messages.
+    pub id: String,
+    /// The name shown on the button.
+    pub name: String,
+    /// Its address.
+    pub issuer: String,
+    /// Who the platform is there.
+    pub client_id: String,
+    /// And what proves it.
+    pub client_secret: String,
+}
+
 /// What a world is made of.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -52,7 +71,11 @@ pub struct Options {
     pub voices_max: Option<u8>,
     /// Where services keep their data.
     pub database: Database,
-    /// Put on top of every service's configuration.
+    /// Services that keep theirs elsewhere.
+    pub databases: Vec<(Service, Database)>,
+    /// A provider to log in with, which sends browsers back to the pages of the relays.
+    pub oidc: Option<OidcProvider>,
+    /// Put on top of every service's configuration; each takes its own section of it.
     pub extra: Table,
     /// A folder that outlives the world; none: one that ends with it.
     pub folder: Option<PathBuf>,
@@ -66,10 +89,29 @@ impl Default for Options {
             relays: vec![RelayOptions::named("Office A"), RelayOptions::named("Office B")],
             voices_max: None,
             database: Database::default(),
+            databases: Vec::new(),
+            oidc: None,
             extra: Table::new(),
             folder: None,
             log: "info".to_owned(),
         }
+    }
+}
+
+impl Options {
+    /// Adds to the configuration of services, in TOML.
+    pub fn configured(mut self, toml: &str) -> Result<Self> {
+        let added: Table = toml.parse().context("read what is to be configured")?;
+        crate::config::overlay(&mut self.extra, &added);
+        Ok(self)
+    }
+
+    /// Lets access-control send mail by the server at this port of this machine.
+    pub fn with_mail(self, port: u16) -> Result<Self> {
+        self.configured(&format!(
+            "[access_control.mail]\nurl = \"smtp://127.0.0.1:{port}\"\n\
+             from = \"Tributary <meetings@tributary.example>\""
+        ))
     }
 }
 
@@ -108,6 +150,7 @@ struct Member {
     process: Process,
     grpc: SocketAddr,
     ops: SocketAddr,
+    database: Database,
 }
 
 /// A whole Tributary on loopback; ends when dropped.
@@ -180,21 +223,14 @@ impl World {
         for service in
             [Service::Credential, Service::MeetingRegistry, Service::AccessControl, Service::Mixer]
         {
-            members.push(plan.service(service, None, &guard)?);
+            members.push(plan.member(service, &guard)?);
         }
-        let mut relays = Vec::new();
         for (index, relay) in options.relays.iter().enumerate() {
-            let (section, listen) = relay_section(relay, options.voices_max)?;
-            members.push(plan.service(
-                Service::Relay(index),
-                Some((relay_id(&relay.name), section)),
-                &guard,
-            )?);
-            relays.push((relay.name.clone(), listen));
+            members.push(plan.relay(index, relay, options.voices_max, &guard)?);
         }
         let world = Self {
             members,
-            relays,
+            relays: plan.relays,
             nats: plan.nats,
             program: plan.program,
             service_token: plan.shared.service_token,
@@ -245,7 +281,7 @@ impl World {
                 if !running {
                     return Some(false);
                 }
-                let answer = reqwest::get(url).await.ok()?;
+                let answer = http::get(&url).await.ok()?;
                 answer.status().is_success().then_some(true)
             }
         })
@@ -341,6 +377,12 @@ impl World {
         })
     }
 
+    /// Changes to what a service keeps that time alone would bring.
+    pub async fn ageing(&self, service: Service) -> Result<Ageing> {
+        let data = self.folder.join("data").join(format!("{}.db", service.subcommand()));
+        Ageing::of(&self.member(service)?.database, &data).await
+    }
+
     /// Ends everything in order: relays first, nats-server last. What does not end is killed.
     pub async fn end(mut self) -> Result<()> {
         let mut late = Vec::new();
@@ -383,141 +425,4 @@ impl World {
             }
         }
     }
-}
-
-/// Addresses and secrets, as they are handed out while a world is prepared.
-struct Plan {
-    shared: Shared,
-    nats: nats::Server,
-    folder: PathBuf,
-    program: PathBuf,
-    log: String,
-    mixer: Table,
-}
-
-impl Plan {
-    fn new(options: &Options, folder: &Path) -> Result<Self> {
-        let mut mixer = Table::new();
-        if let Some(voices_max) = options.voices_max {
-            mixer.insert("voices_max".into(), i64::from(voices_max).into());
-        }
-        let listen = ports::free()?;
-        Ok(Self {
-            nats: nats::Server {
-                listen,
-                monitor: ports::free()?,
-                relay_ids: options.relays.iter().map(|relay| relay_id(&relay.name)).collect(),
-                passwords: folder.join("config/passwords"),
-                store: folder.join("data/nats"),
-            },
-            shared: Shared {
-                nats: listen,
-                credential: ports::free()?,
-                meeting_registry: ports::free()?,
-                access_control: ports::free()?,
-                service_token: secret()?,
-                admin_token: secret()?,
-                database: options.database.clone(),
-                data: folder.join("data"),
-                extra: options.extra.clone(),
-            },
-            folder: folder.to_owned(),
-            program: programs()?.join("tributary"),
-            log: options.log.clone(),
-            mixer,
-        })
-    }
-
-    fn nats_member(&self, guard: &Arc<Guard>) -> Result<Member> {
-        let file = self.folder.join("config/nats.conf");
-        let process = Process::new(
-            "nats-server",
-            &nats::locate()?,
-            vec!["-c".to_owned(), file.display().to_string()],
-            self.folder.join("log/nats-server.log"),
-            guard.clone(),
-        );
-        Ok(Member {
-            service: Service::Nats,
-            process,
-            grpc: self.nats.listen,
-            ops: self.nats.monitor,
-        })
-    }
-
-    fn service(
-        &self,
-        service: Service,
-        relay: Option<(String, Table)>,
-        guard: &Arc<Guard>,
-    ) -> Result<Member> {
-        let subcommand = service.subcommand();
-        let name = match &relay {
-            Some((id, _)) => format!("{subcommand}-{id}"),
-            None => subcommand.to_owned(),
-        };
-        let user = match (service, &relay) {
-            (Service::Nats, _) => None,
-            (_, Some((id, _))) => Some(format!("relay-{id}")),
-            (_, None) => Some(name.clone()),
-        };
-        let nats_user = user.map(|user| {
-            let file = self.nats.password_file(&user);
-            (user, file)
-        });
-        let grpc = match service {
-            Service::Credential => self.shared.credential,
-            Service::MeetingRegistry => self.shared.meeting_registry,
-            Service::AccessControl => self.shared.access_control,
-            _ => ports::free()?,
-        };
-        let section = match relay {
-            Some((_, section)) => Some(("relay", section)),
-            None if service == Service::Mixer => Some(("mixer", self.mixer.clone())),
-            None => None,
-        };
-        let own = Own { grpc, ops: ports::free()?, nats_user, section };
-        let file = self.folder.join(format!("config/{name}.toml"));
-        std::fs::write(&file, config::file(&self.shared, &own))
-            .with_context(|| format!("write {}", file.display()))?;
-        let mut process = Process::new(
-            &name,
-            &self.program,
-            vec![subcommand.to_owned(), "--config".to_owned(), file.display().to_string()],
-            self.folder.join(format!("log/{name}.log")),
-            guard.clone(),
-        );
-        process.set_environment("TRIBUTARY_LOG__FILTER", &self.log);
-        Ok(Member { service, process, grpc: own.grpc, ops: own.ops })
-    }
-}
-
-fn relay_section(relay: &RelayOptions, voices_max: Option<u8>) -> Result<(Table, SocketAddr)> {
-    let wanted = relay.port.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
-    let listen = match wanted.filter(|address| std::net::TcpListener::bind(address).is_ok()) {
-        Some(address) => address,
-        None => ports::free()?,
-    };
-    let udp = ports::free()?.to_string();
-    let mut section = Table::new();
-    section.insert("relay_id".into(), relay_id(&relay.name).into());
-    section.insert("name".into(), relay.name.clone().into());
-    section.insert("listen".into(), listen.to_string().into());
-    section.insert("udp_listen".into(), udp.clone().into());
-    section.insert("udp_advertise".into(), vec![udp].into());
-    if let Some(voices_max) = voices_max {
-        section.insert("voices_max".into(), i64::from(voices_max).into());
-    }
-    Ok((section, listen))
-}
-
-fn relay_id(name: &str) -> String {
-    name.to_lowercase().replace(' ', "-")
-}
-
-/// 128 random bits in letters and digits.
-fn secret() -> Result<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).context("draw a secret")?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -8,7 +8,7 @@ use tributary_shown_text::DisplayName;
 
 use crate::text::UserName;
 
-/// Somebody who can log in with a password.
+/// Somebody who can log in, with a password or at an OpenID Connect provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// The tenant.
@@ -21,6 +21,8 @@ pub struct Account {
     pub display_name: DisplayName,
     /// Unix seconds.
     pub created_at: u64,
+    /// False for an account that was made by a log-in at a provider.
+    pub has_password: bool,
 }
 
 /// Names an account. `random` must come from the operating system's generator.

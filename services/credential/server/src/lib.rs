@@ -1,21 +1,33 @@
 //! The credential service: who is who, and the proof that a user may join a meeting.
 //!
-//! It keeps accounts and the signing keys in its database and answers
-//! `tributary.credential.v1.CredentialService` and `tributary.admin.v1.UserService`. What it
-//! decides about names, lives of tokens and pages is in `tributary-credential-core`; how tokens
-//! are made and read is in `tributary-join-credential`. Whether somebody may join is not for it to
-//! say: it asks access-control.
+//! It keeps accounts, the signing keys and what was revoked in its database and answers
+//! `tributary.credential.v1.CredentialService`, `tributary.admin.v1.UserService` and
+//! `tributary.admin.v1.CredentialAdminService`. What it decides about names, lives of tokens,
+//! rotation and pages is in `tributary-credential-core`; how tokens are made and read is in
+//! `tributary-join-credential`. Whether somebody may join is not for it to say: it asks
+//! access-control.
 //!
 //! Start with [`Server::load`].
 
 mod accounts;
+mod announcer;
+mod authority;
+mod budgets;
 mod clock;
 mod config;
 mod grpc;
+mod keeper;
 mod metrics;
+mod oidc;
+mod sealing;
 mod server;
 mod store;
+mod trust;
 
-pub use config::{BootstrapUser, Config};
+pub use clock::Clock;
+pub use config::{BootstrapUser, Config, InvalidConfig, Limits, OidcProvider};
 pub use server::{Error, Server};
-pub use store::{Migrations, Store, StoreError, StoredAccount};
+pub use store::{
+    Changes, KeyChange, KeyRow, KeyRows, Migrations, NewRevocation, PrivateKey, Store, StoreError,
+    StoredAccount,
+};

@@ -1,24 +1,34 @@
-//! Accounts and signing keys in the database, SQLite or PostgreSQL by the same code.
+//! Accounts, signing keys and revocations in the database, SQLite or PostgreSQL by the same code.
 //!
-//! **Invariant:** the database decides. Whether a name is free and which key is the first is
-//! settled by its unique keys, however many replicas ask at once.
+//! **Invariant:** the database decides. Whether a name is free, which key comes next and which
+//! number a revocation has is settled by its keys and locks, however many replicas ask at once.
 
-mod account;
+pub mod account;
+pub mod counter;
 mod migrations;
-mod signing_key;
+pub mod oidc_link;
+pub mod oidc_log_in;
+pub mod revocation;
+pub mod signing_key;
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, DatabaseConnection, DbErr, EntityTrait as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, SqlErr, sea_query::OnConflict,
+    ColumnTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait as _,
+    ExprTrait as _, IsolationLevel, QueryFilter as _, QueryOrder as _, QuerySelect as _, SqlErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
+    sea_query::{Expr, LikeExpr},
 };
-use tributary_credential_core::{Account, UserName};
+use tributary_credential_core::{Account, FOUND_MAX, LIKE_ESCAPE, NameBeginning, UserName};
 use tributary_identifiers::{OrganisationId, UserId};
-use tributary_join_credential::{KEYS_MAX, SigningKey};
+use tributary_join_credential::Revocation;
 
 pub use migrations::Migrations;
+pub use oidc_link::ProviderSubject;
+pub use oidc_log_in::BegunLogIn;
+pub use revocation::NewRevocation;
+pub use signing_key::{KeyChange, KeyRow, KeyRows, PrivateKey};
 
-/// The first key's place in the order of keys.
-const FIRST_GENERATION: i32 = 1;
+/// What begins the names of the tables of budgets.
+pub const BUDGETS: &str = "credential";
 
 /// Reads and writes the service's tables. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -38,21 +48,29 @@ pub enum StoreError {
         /// The table.
         table: &'static str,
     },
-    /// There is no signing key, though one was stored.
-    #[error("there is no signing key")]
-    NoSigningKey,
     /// The database could not answer.
     #[error("database: {0}")]
     Database(#[from] DbErr),
 }
 
-/// An account together with the hash of its password.
+/// An account together with what proves who it is.
 #[derive(Clone, Debug)]
 pub struct StoredAccount {
     /// The account.
     pub account: Account,
-    /// In PHC form.
-    pub password_hash: String,
+    /// In PHC form; none for an account without a password.
+    pub password_hash: Option<String>,
+    /// How often its password was right.
+    pub log_ins: u64,
+}
+
+/// How often something was changed; of use to see that it was changed again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The number of the last revocation.
+    pub revocations: u64,
+    /// How often the signing keys have changed.
+    pub signing_keys: u64,
 }
 
 impl Store {
@@ -66,15 +84,16 @@ impl Store {
     ///
     /// # Errors
     /// The name is taken, or the database could not answer.
-    pub async fn create_account(&self, new: &StoredAccount) -> Result<(), StoreError> {
-        let row = account::row(new)?;
-        match account::Entity::insert(row).exec_without_returning(&self.database).await {
-            Ok(_) => Ok(()),
-            Err(error) => match error.sql_err() {
-                Some(SqlErr::UniqueConstraintViolation(_)) => Err(StoreError::NameTaken),
-                _ => Err(error.into()),
-            },
-        }
+    pub async fn create_account(
+        &self,
+        account: &Account,
+        password_hash: &str,
+    ) -> Result<(), StoreError> {
+        account::Entity::insert(account::row(account, Some(password_hash))?)
+            .exec_without_returning(&self.database)
+            .await
+            .map_err(name_taken_or)?;
+        Ok(())
     }
 
     /// Finds an account by its log-in name.
@@ -132,7 +151,63 @@ impl Store {
         rows.into_iter().map(|row| StoredAccount::try_from(row).map(|s| s.account)).collect()
     }
 
-    /// Removes an account; false if there was none.
+    /// Accounts whose log-in name or shown name begins like this, by name, at most [`FOUND_MAX`].
+    ///
+    /// # Errors
+    /// A row is malformed, or the database could not answer.
+    pub async fn find_accounts(
+        &self,
+        organisation: &OrganisationId,
+        beginning: &NameBeginning,
+    ) -> Result<Vec<Account>, StoreError> {
+        let like = || LikeExpr::new(beginning.like_pattern()).escape(LIKE_ESCAPE);
+        let names = Expr::col(account::Column::UserName)
+            .like(like())
+            .or(Expr::col(account::Column::DisplayNameFolded).like(like()));
+        let rows = account::Entity::find()
+            .filter(account::Column::Organisation.eq(organisation.as_str()))
+            .filter(names)
+            .order_by_asc(account::Column::UserName)
+            .limit(FOUND_MAX)
+            .all(&self.database)
+            .await?;
+        rows.into_iter().map(|row| StoredAccount::try_from(row).map(|s| s.account)).collect()
+    }
+
+    /// These accounts, by name; those that there are not are left out.
+    ///
+    /// # Errors
+    /// A row is malformed, or the database could not answer.
+    pub async fn accounts_by_id(
+        &self,
+        organisation: &OrganisationId,
+        user_ids: &[UserId],
+    ) -> Result<Vec<Account>, StoreError> {
+        let rows = account::Entity::find()
+            .filter(account::Column::Organisation.eq(organisation.as_str()))
+            .filter(account::Column::UserId.is_in(user_ids.iter().map(UserId::as_str)))
+            .order_by_asc(account::Column::UserName)
+            .all(&self.database)
+            .await?;
+        rows.into_iter().map(|row| StoredAccount::try_from(row).map(|s| s.account)).collect()
+    }
+
+    /// Notes that the password of an account was right.
+    ///
+    /// # Errors
+    /// The database could not answer.
+    pub async fn count_log_in(&self, account: &Account) -> Result<(), StoreError> {
+        let column = account::Column::LogIns;
+        account::Entity::update_many()
+            .col_expr(column, Expr::col(column).add(1))
+            .filter(account::Column::Organisation.eq(account.organisation.as_str()))
+            .filter(account::Column::UserId.eq(account.user_id.as_str()))
+            .exec(&self.database)
+            .await?;
+        Ok(())
+    }
+
+    /// Removes an account and revokes what it holds, both or none. None if there was none.
     ///
     /// # Errors
     /// The database could not answer.
@@ -140,47 +215,54 @@ impl Store {
         &self,
         organisation: &OrganisationId,
         user_id: &UserId,
-    ) -> Result<bool, StoreError> {
+        revocation: NewRevocation,
+    ) -> Result<Option<Revocation>, StoreError> {
+        let transaction = begin(&self.database).await?;
         let deleted = account::Entity::delete_by_id(account::key(organisation, user_id))
-            .exec(&self.database)
+            .exec(&transaction)
             .await?;
-        Ok(deleted.rows_affected > 0)
+        if deleted.rows_affected == 0 {
+            transaction.rollback().await?;
+            return Ok(None);
+        }
+        let revocation = revocation::insert(&transaction, revocation).await?;
+        transaction.commit().await?;
+        Ok(Some(revocation))
     }
 
-    /// The signing keys, the one to sign with first. If there is none yet, `candidate` becomes
-    /// it, unless another replica was faster: all get the same answer.
+    /// How often things were changed, in one small query.
     ///
     /// # Errors
-    /// A stored key is malformed, or the database could not answer.
-    pub async fn signing_keys(
-        &self,
-        candidate: &SigningKey,
-        now: u64,
-    ) -> Result<Vec<SigningKey>, StoreError> {
-        let first = signing_key::ActiveModel {
-            generation: Set(FIRST_GENERATION),
-            private_key: Set(candidate.pkcs8().to_vec()),
-            created_at: Set(i64::try_from(now).unwrap_or(i64::MAX)),
+    /// The database could not answer.
+    pub async fn changes(&self) -> Result<Changes, StoreError> {
+        let rows = counter::Entity::find().all(&self.database).await?;
+        let value = |name| {
+            let row = rows.iter().find(|row| row.name == name);
+            row.and_then(|row| u64::try_from(row.value).ok())
+                .ok_or(StoreError::MalformedRow { table: counter::TABLE })
         };
-        let unless_there =
-            OnConflict::column(signing_key::Column::Generation).do_nothing().to_owned();
-        signing_key::Entity::insert(first)
-            .on_conflict(unless_there)
-            .exec_without_returning(&self.database)
-            .await?;
-        let rows = signing_key::Entity::find()
-            .order_by_desc(signing_key::Column::Generation)
-            .limit(KEYS_MAX as u64)
-            .all(&self.database)
-            .await?;
-        if rows.is_empty() {
-            return Err(StoreError::NoSigningKey);
-        }
-        rows.iter()
-            .map(|row| {
-                SigningKey::from_pkcs8(&row.private_key)
-                    .map_err(|_| StoreError::MalformedRow { table: signing_key::TABLE })
-            })
-            .collect()
+        Ok(Changes {
+            revocations: value(counter::REVOCATIONS)?,
+            signing_keys: value(counter::SIGNING_KEYS)?,
+        })
+    }
+}
+
+/// Begins to write. SQLite takes its one write lock here. PostgreSQL must read anew after the wait
+/// for a row, which is what `READ COMMITTED` does, whatever the database's default.
+async fn begin(database: &DatabaseConnection) -> Result<DatabaseTransaction, StoreError> {
+    let postgres = database.get_database_backend() == DbBackend::Postgres;
+    let options = TransactionOptions {
+        isolation_level: postgres.then_some(IsolationLevel::ReadCommitted),
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    Ok(database.begin_with_options(options).await?)
+}
+
+fn name_taken_or(error: DbErr) -> StoreError {
+    match error.sql_err() {
+        Some(SqlErr::UniqueConstraintViolation(_)) => StoreError::NameTaken,
+        _ => error.into(),
     }
 }

@@ -5,7 +5,7 @@ use tributary_contracts::{
     relay::v1 as relay,
 };
 use tributary_identifiers::ParticipantId;
-use tributary_mixer_core::{ParticipantPlan, RoutePlan, SendFrame, Track, TrackFrame};
+use tributary_mixer_core::{LevelDoubt, ParticipantPlan, RoutePlan, SendFrame, Track, TrackFrame};
 
 pub(crate) fn send_frame(frame: media::SendFrame) -> SendFrame {
     SendFrame {
@@ -39,6 +39,10 @@ pub(crate) fn track_frame(frame: TrackFrame) -> media::TrackFrame {
 }
 
 pub(crate) fn route_plan(plan: &RoutePlan) -> relay::RoutePlan {
+    let level_doubt = |doubt: &LevelDoubt| relay::LevelDoubt {
+        participant_id: doubt.participant.0,
+        correction: doubt.correction.into(),
+    };
     let participant_plan = |plan: &ParticipantPlan| relay::ParticipantPlan {
         participant_id: plan.participant.0,
         audio_slots: plan.audio_slot.into_iter().map(track).collect(),
@@ -48,5 +52,6 @@ pub(crate) fn route_plan(plan: &RoutePlan) -> relay::RoutePlan {
         version: plan.version,
         speaker_ids: plan.speakers.iter().map(|speaker| speaker.0).collect(),
         exceptions: plan.exceptions.iter().map(participant_plan).collect(),
+        doubts: plan.doubts.iter().map(level_doubt).collect(),
     }
 }

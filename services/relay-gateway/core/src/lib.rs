@@ -13,4 +13,6 @@ mod route;
 pub use egress::{Placement, Slot};
 pub use epoch::EpochGuard;
 pub use meeting::{Delivery, Dropped, Meeting, Needs, SendFrame};
-pub use route::{AUDIO_SLOTS_MAX, ParticipantPlan, RoutePlan, SOURCES_MAX, Track, TrackFrame};
+pub use route::{
+    AUDIO_SLOTS_MAX, DOUBTS_MAX, ParticipantPlan, RoutePlan, SOURCES_MAX, Track, TrackFrame,
+};

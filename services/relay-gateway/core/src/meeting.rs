@@ -163,7 +163,9 @@ impl<T: Copy + PartialEq> Meeting<T> {
             return Err(Dropped::Muted);
         }
         listener.count(now)?;
-        let (who, level) = (frame.participant, frame.level);
+        // The frame goes up with the level that was claimed: the mixer compares.
+        let who = frame.participant;
+        let level = self.plan.corrected(who, frame.level);
         self.gate.push(who, level, frame, now, &mut |_, frame| up(frame));
         Ok(())
     }

@@ -7,6 +7,8 @@ use tributary_identifiers::ParticipantId;
 pub const AUDIO_SLOTS_MAX: usize = 3;
 /// Voices that can be heard in one frame at most.
 pub const SOURCES_MAX: usize = 16;
+/// The most participants of a relay whose levels are doubted at once.
+pub const DOUBTS_MAX: usize = 64;
 
 /// One encoded media sequence that exists once in a meeting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,9 +56,18 @@ pub struct RoutePlan {
     pub speakers: Vec<ParticipantId>,
     /// Who gets something else than the common track.
     pub exceptions: Vec<ParticipantPlan>,
+    /// Who is not as loud as they claim, and what is to be added to their levels (-dBov).
+    pub doubts: Vec<(ParticipantId, u8)>,
 }
 
 impl RoutePlan {
+    /// The level to go by, in -dBov.
+    #[must_use]
+    pub fn corrected(&self, participant: ParticipantId, claimed: u8) -> u8 {
+        let doubt = self.doubts.iter().find(|(who, _)| *who == participant);
+        claimed.saturating_add(doubt.map_or(0, |(_, correction)| *correction))
+    }
+
     /// The slot in which a participant gets a track, if at all.
     #[must_use]
     pub fn slot_of(&self, participant: ParticipantId, track: Track) -> Option<usize> {

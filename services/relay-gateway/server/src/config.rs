@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tributary_identifiers::{OrganisationId, RelayId};
 use tributary_speaker_selection::Config as SelectionConfig;
@@ -31,6 +32,12 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// How long a participant whose connection is lost may come back, in seconds.
     pub reconnect_grace_seconds: u64,
+    /// Reverse proxies in front of this relay, as networks (`10.0.0.0/8`, `192.0.2.1/32`): what they
+    /// write into `x-forwarded-for` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Largest file that this relay takes for a meeting, in bytes. The meeting registry has a limit of
+    /// its own; this one bounds what waits on this relay's disk.
+    pub attachment_bytes_max: u64,
 }
 
 impl Default for Config {
@@ -45,6 +52,8 @@ impl Default for Config {
             voices_max: SelectionConfig::default().voices_max,
             allowed_origins: Vec::new(),
             reconnect_grace_seconds: 10,
+            trusted_proxies: Vec::new(),
+            attachment_bytes_max: 64 << 20,
         }
     }
 }

@@ -7,14 +7,18 @@
 //! Two halves that only meet in [`media::MediaHandle`]: the control side, on the process's runtime,
 //! and the media thread. **Invariant:** the media thread never waits for the control side.
 
+mod address;
+mod attachments;
 mod config;
-mod keys;
+mod http;
 pub mod media;
 mod meetings;
 mod metrics;
+mod notices;
 mod refusal;
 mod server;
 mod terminals;
+mod trust;
 mod upstream;
 mod web;
 

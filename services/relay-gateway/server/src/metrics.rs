@@ -59,6 +59,16 @@ pub(crate) fn describe() {
     );
     describe_gauge!("tributary_relay_terminals", Unit::Count, "Terminals attached.");
     describe_gauge!("tributary_relay_meetings", Unit::Count, "Meetings with a terminal here.");
+    describe_gauge!(
+        "tributary_relay_notice_feeds",
+        Unit::Count,
+        "Users who hear notices through this relay."
+    );
+    describe_counter!(
+        "tributary_relay_revocations_total",
+        Unit::Count,
+        "Revocations heard on the bus."
+    );
     describe_counter!("tributary_relay_joins_total", Unit::Count, "Terminals that joined.");
     describe_counter!("tributary_relay_refusals_total", Unit::Count, "Requests refused, by code.");
 }

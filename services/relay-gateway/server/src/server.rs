@@ -12,12 +12,13 @@ use tributary_service_runtime::{Peer, Platform, grpc::Services};
 use tributary_speaker_selection::Config as SelectionConfig;
 
 use crate::{
-    Config,
-    keys::VerifyingKeys,
+    Config, attachments, http,
     media::{MediaConfig, MediaError, MediaHandle},
     meetings::Meetings,
     metrics,
+    notices::NoticeDesk,
     terminals::{Shared, WebSocketState, attached::Attached, upgrade},
+    trust::Trust,
     upstream::Upstream,
     web,
 };
@@ -52,9 +53,6 @@ pub enum Error {
     /// The operating system gives no random bytes.
     #[error("the system's random generator does not answer: {0}")]
     Random(getrandom::Error),
-    /// The server stopped by itself.
-    #[error("serving terminals failed: {0}")]
-    Serve(#[source] io::Error),
 }
 
 /// A relay gateway, bound and connected.
@@ -96,6 +94,14 @@ impl Server {
         Ok(Self { platform, listener, shared, bus, config })
     }
 
+    /// Where it listens, with the port that the system chose if 0 was asked for.
+    ///
+    /// # Errors
+    /// The listener is not one any more.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
     /// A relay answers no gRPC.
     pub fn add_services(&self, _services: &mut Services) {}
 
@@ -103,7 +109,7 @@ impl Server {
     /// until they have heard it.
     ///
     /// # Errors
-    /// The listener failed.
+    /// None: what can fail is tried by [`Self::load`].
     pub async fn run(self) -> Result<(), Error> {
         let Self { platform, listener, shared, bus, config } = self;
         let shutdown = platform.shutdown.clone();
@@ -117,25 +123,22 @@ impl Server {
         let app = Router::new()
             .route("/terminal/v1", get(upgrade))
             .with_state(state)
+            .merge(attachments::routes(shared.clone(), config.attachment_bytes_max))
             .fallback(web::serve)
             .layer(middleware::from_fn(web::secure));
         tracing::info!(address = %config.listen, relay = %shared.relay, "serving terminals");
-        let keys = shared.keys.clone();
+        let trust = shared.trust.clone();
         let dependency = platform.readiness.dependency("credential-keys");
-        let keys = tokio::spawn(async move { keys.keep_fresh(dependency).await });
+        let trust = tokio::spawn(async move { trust.keep_fresh(dependency).await });
         let renewal = tokio::spawn(renew(shared.clone()));
-        let served = axum::serve(listener, app)
-            .with_graceful_shutdown(shutdown.clone().cancelled_owned())
-            .await
-            .map_err(Error::Serve);
-        shutdown.cancel();
+        http::serve(listener, app, shutdown).await;
         connections.close();
         connections.wait().await;
-        keys.abort();
+        trust.abort();
         renewal.abort();
         shared.attached.drain().await;
         bus.drain().await;
-        served
+        Ok(())
     }
 }
 
@@ -146,11 +149,7 @@ fn share(
     bus: ControlBus,
 ) -> Result<Shared, Error> {
     let credential = platform.channel(Peer::Credential)?;
-    let upstream = Upstream::new(
-        credential.clone(),
-        platform.channel(Peer::MeetingRegistry)?,
-        platform.channel(Peer::AccessControl)?,
-    );
+    let upstream = Upstream::new(platform)?;
     let relay_session = new_session_id()?;
     let attached = Attached::new(
         media.clone(),
@@ -164,7 +163,9 @@ fn share(
         relay_name: config.name.trim().to_owned(),
         relay_session,
         organisation: config.organisation.clone(),
-        keys: VerifyingKeys::new(credential),
+        trusted_proxies: config.trusted_proxies.clone(),
+        trust: Trust::new(credential, bus.clone()),
+        notices: NoticeDesk::new(upstream.clone(), bus.clone()),
         meetings: Meetings::new(upstream.clone(), bus),
         upstream,
         media,

@@ -1,16 +1,24 @@
 //! The terminals' side: the WebSocket, the requests that come over it, and who is attached.
 
+pub(crate) mod admit;
+mod allowance;
 pub(crate) mod attached;
 mod connection;
+mod fate;
 mod requests;
 mod socket;
+mod standing;
+mod telling;
 
 use std::sync::Arc;
 
+use ipnet::IpNet;
 pub(crate) use socket::{WebSocketState, upgrade};
 use tributary_identifiers::{OrganisationId, RelayId, RelaySessionId};
 
-use crate::{keys::VerifyingKeys, media::MediaHandle, meetings::Meetings, upstream::Upstream};
+use crate::{
+    media::MediaHandle, meetings::Meetings, notices::NoticeDesk, trust::Trust, upstream::Upstream,
+};
 
 /// What every connection needs.
 pub(crate) struct Shared {
@@ -18,9 +26,11 @@ pub(crate) struct Shared {
     pub(crate) relay_name: String,
     pub(crate) relay_session: RelaySessionId,
     pub(crate) organisation: OrganisationId,
+    pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) upstream: Upstream,
-    pub(crate) keys: VerifyingKeys,
+    pub(crate) trust: Trust,
     pub(crate) media: MediaHandle,
     pub(crate) meetings: Meetings,
+    pub(crate) notices: NoticeDesk,
     pub(crate) attached: Arc<attached::Attached>,
 }

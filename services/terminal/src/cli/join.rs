@@ -6,13 +6,10 @@ use anyhow::{Context as _, bail};
 use tokio::{sync::broadcast::error::RecvError, time::Instant};
 
 use super::{JoinArgs, print_json, progress, report::Report, secret};
-use crate::{AudioSource, EndReason, Event, MeetingTarget, Options, Terminal, protocol};
+use crate::{AudioSource, EndReason, Event, MeetingTarget, Options, Target, Terminal, protocol};
 
 pub(super) async fn run(args: JoinArgs) -> anyhow::Result<()> {
-    let meeting = MeetingTarget::Existing {
-        meeting_id: args.meeting,
-        password: secret(args.meeting_password_file.as_deref())?,
-    };
+    let meeting = MeetingTarget::Existing(target(&args)?);
     let mut options = Options::new(args.relay.relay.clone(), args.relay.identity()?, meeting);
     options.muted = args.muted;
     options.source = source(&args.play, args.repeat)?;
@@ -43,6 +40,18 @@ pub(super) async fn run(args: JoinArgs) -> anyhow::Result<()> {
     let report = Report::new(terminal.meeting_id(), &snapshot, joined_at.elapsed());
     terminal.leave().await;
     print_json(&report)
+}
+
+fn target(args: &JoinArgs) -> anyhow::Result<Target> {
+    let target = match (&args.link, args.meeting) {
+        (Some(link), _) => link.clone(),
+        (None, Some(meeting)) => {
+            let share_secret = args.share_secret.clone().unwrap_or_default();
+            Target::new(meeting).with_share_secret(share_secret)
+        }
+        (None, None) => bail!("which meeting? name it by --link or --meeting"),
+    };
+    Ok(target.with_password(secret(args.meeting_password_file.as_deref())?))
 }
 
 /// Until the time is over, the user interrupts, or the meeting ends.

@@ -2,11 +2,12 @@
 
 use clap::Parser as _;
 use tributary_audio::{Goertzel, SAMPLE_RATE, read_clip};
+use tributary_contracts::terminal::v1::terminal_message::Body;
 use tributary_terminal::{Options, Terminal, cli};
 
 use crate::{
     conversation::tone,
-    stub_relay::{StubRelay, meeting_id},
+    stub_relay::{SHARE_SECRET, StubRelay, meeting_id, share_link},
 };
 
 #[tokio::test]
@@ -50,4 +51,18 @@ async fn a_meeting_is_created_from_the_command_line() {
         ["terminal", "create-meeting", "--relay", &relay.url, "--subject", "Demo", "--shared"];
     cli::run(cli::Args::parse_from(args)).await.unwrap();
     assert_eq!(relay.count("create_meeting"), 1);
+}
+
+#[tokio::test]
+async fn a_shared_link_brings_its_secret() {
+    let relay = StubRelay::start().await;
+    let link = share_link();
+    let args = ["terminal", "join", "--relay", &relay.url, "--link", &link, "--seconds", "0.1"];
+    cli::run(cli::Args::parse_from(args)).await.unwrap();
+    let requests = relay.bodies("request_join_credential");
+    let [Body::RequestJoinCredential(request)] = requests.as_slice() else {
+        panic!("{requests:?}")
+    };
+    assert_eq!(request.share_secret, SHARE_SECRET);
+    assert_eq!(request.meeting_id, meeting_id().to_string());
 }

@@ -3,9 +3,11 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "helpers of tests may fail like tests"
 )]
 
+mod account;
 mod command_line;
 mod conversation;
 mod recovery;

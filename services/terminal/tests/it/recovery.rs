@@ -73,6 +73,18 @@ async fn an_expired_credential_is_replaced_and_an_expired_identity_too() {
 }
 
 #[tokio::test]
+async fn who_was_revoked_while_away_does_not_come_back_as_somebody_else() {
+    let relay = StubRelay::start().await;
+    let a = Terminal::join(guest(&relay)).await.unwrap();
+    relay.refuse_next("join", RefusalCode::NotLoggedIn);
+    relay.drop_connections();
+    let snapshot = a.wait_until(|s| s.ended.is_some(), SOON).await.unwrap();
+    let end = EndReason::Refused(RefusalCode::NotLoggedIn, "by order".into());
+    assert_eq!(snapshot.ended, Some(end));
+    assert_eq!(relay.count("enter_as_guest"), 1);
+}
+
+#[tokio::test]
 async fn the_microphone_is_as_it_was_switched_while_out() {
     let relay = StubRelay::start().await;
     let a = Terminal::join(guest(&relay)).await.unwrap();

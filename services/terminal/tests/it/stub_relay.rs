@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{Arc, Mutex},
-    time::Instant,
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -17,17 +17,21 @@ use tokio::{
 };
 use tokio_tungstenite::{WebSocketStream, accept_async, tungstenite::Message};
 use tributary_contracts::{
-    credential::v1::Identity,
+    access::v1::{CreateShareResponse, ListSharesResponse, Share, ShareForm, ShareLink},
+    credential::v1::{GetLogInOptionsResponse, Identity},
     event::v1::{MeetingEvent, Participant, ParticipantMuted, meeting_event},
+    notice::v1::Notice,
     registry::v1::{Meeting, operation},
     terminal::v1::{
-        Join, JoinCredential, Joined, Left, MediaAnswer, MeetingCreated, OperationResult, Pong,
-        Refusal, RefusalCode, RelayMessage, Roster, TerminalMessage, Welcome,
-        relay_message::Body as Reply, terminal_message::Body,
+        AttachmentDeleted, Join, JoinCredential, Joined, Left, LoggedOut, MediaAnswer,
+        MeetingCreated, MeetingDetails, MeetingUpdated, Meetings, MembersWereChanged,
+        NoticeDismissed, Notices, OperationResult, Pong, RefreshIdentity, Refusal, RefusalCode,
+        RelayMessage, Roster, ShareRevoked, TerminalMessage, Welcome, relay_message::Body as Reply,
+        terminal_message::Body,
     },
 };
 use tributary_identifiers::MeetingId;
-use tributary_join_credential::verify_join_proof;
+use tributary_join_credential::{verify_join_proof, verify_refresh_proof};
 use tributary_rtc_session::{Certificate, Event, IncomingAudio, OutgoingAudio, Output, Session};
 
 pub const NONCE: [u8; 32] = [9; 32];
@@ -39,6 +43,8 @@ pub fn meeting_id() -> MeetingId {
 #[derive(Default)]
 struct State {
     requests: Vec<&'static str>,
+    /// The same in full.
+    bodies: Vec<Body>,
     participants: HashMap<Vec<u8>, u32>,
     joins: Vec<Join>,
     /// Refusals for the next requests of a kind.
@@ -110,6 +116,12 @@ impl StubRelay {
     pub fn count(&self, request: &str) -> usize {
         let state = self.shared.state.lock().unwrap();
         state.requests.iter().filter(|kind| **kind == request).count()
+    }
+
+    /// The requests of a kind, in full.
+    pub fn bodies(&self, request: &str) -> Vec<Body> {
+        let state = self.shared.state.lock().unwrap();
+        state.bodies.iter().filter(|body| kind(body) == request).cloned().collect()
     }
 
     pub fn joins(&self) -> Vec<Join> {
@@ -189,6 +201,22 @@ fn kind(body: &Body) -> &'static str {
         Body::Leave(_) => "leave",
         Body::Ping(_) => "ping",
         Body::EndMeeting(_) => "end_meeting",
+        Body::GetLogInOptions(_) => "get_log_in_options",
+        Body::BeginOidcLogIn(_) => "begin_oidc_log_in",
+        Body::FinishOidcLogIn(_) => "finish_oidc_log_in",
+        Body::RefreshIdentity(_) => "refresh_identity",
+        Body::LogOut(_) => "log_out",
+        Body::ReadMeeting(_) => "read_meeting",
+        Body::ListMyMeetings(_) => "list_my_meetings",
+        Body::UpdateMeeting(_) => "update_meeting",
+        Body::ChangeMembers(_) => "change_members",
+        Body::FindUsers(_) => "find_users",
+        Body::ShareMeeting(_) => "share_meeting",
+        Body::ListShares(_) => "list_shares",
+        Body::RevokeShare(_) => "revoke_share",
+        Body::ReceiveNotices(_) => "receive_notices",
+        Body::DismissNotice(_) => "dismiss_notice",
+        Body::DeleteAttachment(_) => "delete_attachment",
     }
 }
 
@@ -205,6 +233,7 @@ impl Shared {
         {
             let mut state = self.state.lock().unwrap();
             state.requests.push(kind);
+            state.bodies.push(body.clone());
             if let Some(code) = state.refusals.get_mut(kind).and_then(Vec::pop) {
                 return refusal(code);
             }
@@ -217,6 +246,7 @@ impl Shared {
             Body::CreateMeeting(create) => Reply::MeetingCreated(MeetingCreated {
                 meeting_id: meeting_id().to_string(),
                 subject: create.subject,
+                share: create.shared.then(|| shared(None)),
             }),
             Body::RequestJoinCredential(_) => {
                 let mut state = self.state.lock().unwrap();
@@ -239,6 +269,7 @@ impl Shared {
             Body::Leave(_) => Reply::Left(Left {}),
             Body::Ping(_) => Reply::Pong(Pong {}),
             Body::EndMeeting(_) => refusal(RefusalCode::Forbidden),
+            other => answer_outside(other),
         }
     }
 
@@ -275,6 +306,64 @@ impl Shared {
         media.spawn(forward(Arc::clone(self), session, socket, local, me));
         Reply::MediaAnswer(MediaAnswer { sdp })
     }
+}
+
+pub const SHARE_SECRET: &str = "AAECAwQFBgcICQoLDA0ODw";
+
+pub fn share_link() -> String {
+    format!("https://meet.example/#/m/{}/{SHARE_SECRET}", meeting_id())
+}
+
+fn shared(form: Option<ShareForm>) -> CreateShareResponse {
+    let share = Share { share_id: "share".into(), form, ..Share::default() };
+    let link = ShareLink { url: share_link(), ..ShareLink::default() };
+    CreateShareResponse { share: Some(share), link: Some(link) }
+}
+
+/// What concerns no participant.
+fn answer_outside(body: Body) -> Reply {
+    let meeting = |subject: &str| Meeting { subject: subject.into(), ..Meeting::default() };
+    match body {
+        Body::RefreshIdentity(refresh) => {
+            let RefreshIdentity { identity_token, public_key, signed_at, proof } = refresh;
+            let proven =
+                verify_refresh_proof(&public_key, signed_at, &identity_token, &proof, now());
+            if proven.is_err() {
+                return refusal(RefusalCode::NotLoggedIn);
+            }
+            let identity_token = format!("{identity_token} again");
+            Reply::Identity(Identity { identity_token, ..Identity::default() })
+        }
+        Body::LogOut(_) => Reply::LoggedOut(LoggedOut {}),
+        Body::ReadMeeting(_) => Reply::MeetingDetails(MeetingDetails {
+            meeting: Some(meeting("Tests")),
+            ..MeetingDetails::default()
+        }),
+        Body::UpdateMeeting(update) => {
+            Reply::MeetingUpdated(MeetingUpdated { meeting: Some(meeting(update.subject())) })
+        }
+        Body::ChangeMembers(change) => Reply::MembersChanged(MembersWereChanged {
+            members: u32::try_from(change.set.len()).unwrap() + 1,
+        }),
+        Body::ShareMeeting(share) => Reply::MeetingShared(shared(share.form)),
+        Body::ListShares(_) => Reply::Shares(ListSharesResponse { shares: vec![Share::default()] }),
+        Body::RevokeShare(_) => Reply::ShareRevoked(ShareRevoked {}),
+        Body::ReceiveNotices(_) => {
+            let notice = Notice { notice_id: "first".into(), ..Notice::default() };
+            Reply::Notices(Notices { notices: vec![notice] })
+        }
+        Body::DismissNotice(_) => Reply::NoticeDismissed(NoticeDismissed {}),
+        Body::ListMyMeetings(_) => Reply::Meetings(Meetings { meetings: vec![meeting("Tests")] }),
+        Body::DeleteAttachment(_) => Reply::AttachmentDeleted(AttachmentDeleted {}),
+        Body::GetLogInOptions(_) => {
+            Reply::LogInOptions(GetLogInOptionsResponse { guests: true, oidc_providers: vec![] })
+        }
+        _ => refusal(RefusalCode::Unsupported),
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
 /// One terminal's peer connection: its audio to all, all others' audio to it.

@@ -1,22 +1,30 @@
 // Which screen is shown: the session's place decides, then the address, then who is known.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { useMessages } from "../i18n/context";
 import { MeetingScreen } from "../meeting/MeetingScreen";
+import { Toasts } from "../notices/Toasts";
 import { meetingIdAt } from "../session/state";
 import { EntryScreen } from "../start/EntryScreen";
 import { LobbyScreen } from "../start/LobbyScreen";
 import { OverScreen } from "../start/OverScreen";
 import { PreJoinScreen } from "../start/PreJoinScreen";
 import { useServices } from "./context";
-import { routeOf } from "./route";
-import type { Route } from "./route";
 import { useStore } from "./store";
 
 export function App({ initialName }: { initialName: string }) {
-  const { session, microphone } = useServices();
+  return (
+    <>
+      <Screen initialName={initialName} />
+      <Toasts />
+    </>
+  );
+}
+
+function Screen({ initialName }: { initialName: string }) {
+  const { session, navigation, microphone } = useServices();
   const { identity, place } = useStore(session.state);
-  const route = useRoute();
+  const route = useStore(navigation.route);
   const wanted = route.kind === "meeting" ? route.meetingId : undefined;
   const current = meetingIdAt(place);
   useEffect(() => {
@@ -35,7 +43,7 @@ export function App({ initialName }: { initialName: string }) {
     case "inside":
       return <MeetingScreen {...place} />;
     case "over":
-      return <OverScreen reason={place.reason} />;
+      return <OverScreen meetingId={place.meetingId} reason={place.reason} />;
     default:
       if (wanted !== undefined) {
         return <PreJoinScreen key={wanted} meetingId={wanted} initialName={initialName} />;
@@ -43,16 +51,6 @@ export function App({ initialName }: { initialName: string }) {
       if (identity !== undefined) return <LobbyScreen identity={identity} />;
       return <EntryScreen initialName={initialName} />;
   }
-}
-
-function useRoute(): Route {
-  const [hash, setHash] = useState(location.hash);
-  useEffect(() => {
-    const follow = () => setHash(location.hash);
-    addEventListener("hashchange", follow);
-    return () => removeEventListener("hashchange", follow);
-  }, []);
-  return routeOf(hash);
 }
 
 function useTitle(subject: string): void {

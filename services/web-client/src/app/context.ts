@@ -2,13 +2,23 @@
 
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
+import type { AttachmentStore } from "../attachments/store";
 import type { Link } from "../media/link";
 import type { Microphone } from "../media/microphone";
 import type { Playback } from "../media/playback";
+import type { NameBook } from "../members/names";
+import type { Desk } from "../session/desk";
 import type { Session } from "../session/session";
+import type { TabMemory } from "../session/tab";
+import type { Navigation } from "./navigation";
 
 export interface Services {
   readonly session: Session;
+  readonly desk: Desk;
+  readonly attachments: AttachmentStore;
+  readonly names: NameBook;
+  readonly memory: TabMemory;
+  readonly navigation: Navigation;
   readonly microphone: Microphone;
   readonly playback: Playback;
   readonly link: Link;

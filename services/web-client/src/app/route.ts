@@ -1,33 +1,49 @@
-// Where the page is, by the address's fragment: the start (`#/`) or a meeting (`#/m/<id>`).
+// Where the page is, by the address's fragment: the start (`#/`) or a meeting (`#/m/<id>`), with the
+// share secret of a link behind it (`#/m/<id>/<secret>`). A fragment is never sent to a server.
 
-export type Route = { kind: "start" } | { kind: "meeting"; meetingId: string };
+/** A meeting as an address names it. */
+export interface MeetingAddress {
+  readonly meetingId: string;
+  /** 22 characters of base64url; empty if the address has none. */
+  readonly secret: string;
+}
+
+export type Route = { kind: "start" } | ({ kind: "meeting" } & MeetingAddress);
 
 /** A meeting id is an unsigned 64-bit number in decimal. */
 const MEETING_ID_MAX = 2n ** 64n - 1n;
+const SECRET = /^\/([A-Za-z0-9_-]{22})\/?$/;
 
 export function routeOf(hash: string): Route {
-  const match = /^#?\/m\/(\d{1,20})\/?$/.exec(hash);
-  const meetingId = match?.[1] === undefined ? undefined : meetingIdOf(match[1]);
-  return meetingId === undefined ? { kind: "start" } : { kind: "meeting", meetingId };
+  const match = /^#?\/m\/(\d{1,20})(\/.*)?$/.exec(hash);
+  const meetingId = idOf(match?.[1]);
+  // A link that was cut off still says which meeting is meant.
+  return meetingId === undefined
+    ? { kind: "start" }
+    : { kind: "meeting", meetingId, secret: SECRET.exec(match?.[2] ?? "")?.[1] ?? "" };
 }
 
 /** The meeting that a person has typed or pasted: an id, with or without spaces, or a link. */
-export function meetingIdOf(input: string): string | undefined {
-  const fromLink = /#\/m\/(\d{1,20})(?:\D|$)/.exec(input)?.[1];
-  const digits = fromLink ?? input.replace(/[\s-]/g, "");
-  if (!/^\d{1,20}$/.test(digits)) return undefined;
-  const id = BigInt(digits);
-  return id > 0n && id <= MEETING_ID_MAX ? id.toString() : undefined;
+export function meetingAddressOf(input: string): MeetingAddress | undefined {
+  const link = /#\/m\/(\d{1,20})(?:(\/[A-Za-z0-9_-]{22})(?![A-Za-z0-9_-])|\D|$)/.exec(input);
+  const meetingId = idOf(link === null ? input.replace(/[\s-]/g, "") : link[1]);
+  return meetingId === undefined ? undefined : { meetingId, secret: link?.[2]?.slice(1) ?? "" };
 }
 
-export function meetingHash(meetingId: string): string {
-  return `#/m/${meetingId}`;
+export function meetingHash(meetingId: string, secret = ""): string {
+  return secret === "" ? `#/m/${meetingId}` : `#/m/${meetingId}/${secret}`;
 }
 
 /** The link to hand on: this page's address without the query, which belongs to one person. */
-export function meetingLink(page: string, meetingId: string): string {
+export function meetingLink(page: string, meetingId: string, secret = ""): string {
   const url = new URL(page);
   url.search = "";
-  url.hash = meetingHash(meetingId);
+  url.hash = meetingHash(meetingId, secret);
   return url.toString();
+}
+
+function idOf(digits: string | undefined): string | undefined {
+  if (digits === undefined || !/^\d{1,20}$/.test(digits)) return undefined;
+  const id = BigInt(digits);
+  return id > 0n && id <= MEETING_ID_MAX ? id.toString() : undefined;
 }

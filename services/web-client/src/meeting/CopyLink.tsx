@@ -1,30 +1,18 @@
-// Puts the meeting's link into the clipboard; where that is not possible, shows it to be copied.
+// Puts the meeting's link into the clipboard, with the secret that this person came with; where the
+// clipboard can't be written, shows the link to be copied.
 
-import { useEffect, useState } from "preact/hooks";
+import { useServices } from "../app/context";
 import { meetingLink } from "../app/route";
 import { useMessages } from "../i18n/context";
+import { useCopy } from "../sharing/clipboard";
 import { Button } from "../view/Button";
 import { CheckIcon, LinkIcon } from "../view/icons";
 
-const SAID_FOR_MS = 2500;
-
 export function CopyLink({ meetingId, label }: { meetingId: string; label: string }) {
   const t = useMessages();
-  const [state, setState] = useState<"idle" | "copied" | "refused">("idle");
-  const link = meetingLink(location.href, meetingId);
-  useEffect(() => {
-    if (state !== "copied") return undefined;
-    const timer = setTimeout(() => setState("idle"), SAID_FOR_MS);
-    return () => clearTimeout(timer);
-  }, [state]);
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(link);
-      setState("copied");
-    } catch {
-      setState("refused");
-    }
-  };
+  const { memory } = useServices();
+  const [state, copy] = useCopy();
+  const link = meetingLink(location.href, meetingId, memory.secretOf(meetingId));
   if (state === "refused") {
     return (
       <input
@@ -38,7 +26,11 @@ export function CopyLink({ meetingId, label }: { meetingId: string; label: strin
   }
   const copied = state === "copied";
   return (
-    <Button kind="quiet" icon={copied ? <CheckIcon /> : <LinkIcon />} onClick={() => void copy()}>
+    <Button
+      kind="quiet"
+      icon={copied ? <CheckIcon /> : <LinkIcon />}
+      onClick={() => void copy(link)}
+    >
       {copied ? t.meeting.linkCopied : label}
     </Button>
   );

@@ -4,13 +4,21 @@ import { useId } from "preact/hooks";
 import { useServices } from "../app/context";
 import { useStore } from "../app/store";
 import { useMessages, useTranslation } from "../i18n/context";
+import { Button } from "../view/Button";
+import { ShareIcon } from "../view/icons";
 import { CopyLink } from "./CopyLink";
 import { groupsOf } from "./groups";
 import type { Group } from "./groups";
 import { Person } from "./Person";
 import type { Roster } from "./roster";
 
-export function RosterView(props: { roster: Roster; selfId: number; meetingId: string }) {
+export function RosterView(props: {
+  roster: Roster;
+  selfId: number;
+  meetingId: string;
+  /** How to let people in, for whoever may. */
+  onInvite: (() => void) | undefined;
+}) {
   const { t, language } = useTranslation();
   const groups = groupsOf(props.roster.participants.values(), props.selfId, language);
   const others = [...props.roster.participants.keys()].some((id) => id !== props.selfId);
@@ -29,8 +37,19 @@ export function RosterView(props: { roster: Roster; selfId: number; meetingId: s
           <p>
             <strong>{t.meeting.alone}</strong>
           </p>
-          <p class="hint">{t.meeting.aloneHint}</p>
-          <CopyLink meetingId={props.meetingId} label={t.meeting.copyTheLink} />
+          {props.onInvite === undefined ? (
+            <>
+              <p class="hint">{t.meeting.alonePlain}</p>
+              <CopyLink meetingId={props.meetingId} label={t.meeting.copyTheLink} />
+            </>
+          ) : (
+            <>
+              <p class="hint">{t.meeting.aloneHint}</p>
+              <Button icon={<ShareIcon />} onClick={props.onInvite}>
+                {t.meeting.invitePeople}
+              </Button>
+            </>
+          )}
         </div>
       )}
     </div>

@@ -16,6 +16,10 @@ export type Change =
   | { kind: "left"; participantId: number; lost: boolean }
   | { kind: "muted"; participantId: number; muted: boolean }
   | { kind: "ended" }
+  /** Subject, time or the like was changed; this is the subject now. */
+  | { kind: "renamed"; subject: string }
+  /** Members or attachments were changed: to be read again. */
+  | { kind: "detailsChanged" }
   /** Something that this client does not know; it only moves the cursor. */
   | { kind: "unknown" };
 
@@ -119,6 +123,8 @@ function apply(roster: Roster, { number, change }: NumberedChange): Roster {
     }
     case "ended":
       return { ...next, ended: true };
+    case "renamed":
+    case "detailsChanged":
     case "unknown":
       return next;
   }

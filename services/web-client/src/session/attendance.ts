@@ -8,7 +8,9 @@ import type { TerminalKey } from "./key";
 import { followMuted } from "./muting";
 import { afterFailure } from "./recovery";
 import type { Step } from "./recovery";
+import type { FailureReason, RefusalReason } from "./refusal";
 import type { SessionAction, SessionState } from "./state";
+import type { TabMemory } from "./tab";
 import { meetingOf, numberedChangeOf, snapshotOf, timeOf } from "./wire";
 import type { Identity } from "./wire";
 
@@ -39,6 +41,11 @@ export interface Surroundings {
   readonly dial: () => Promise<Connection>;
   /** A new identity in place of one that was refused, if that needs nobody's password. */
   readonly renewIdentity: () => Promise<Identity | undefined>;
+  readonly memory: TabMemory;
+  /** The terminal is in for the first time. */
+  readonly joined: () => void;
+  /** Members, attachments or the like were changed, or may have been while nobody listened. */
+  readonly detailsChanged: () => void;
 }
 
 interface HeldCredential {
@@ -103,11 +110,16 @@ export class Attendance {
         return this.enterAgain();
       case "giveUp":
         this.stop();
-        return dispatch({ kind: "failed", problem: { during: "join", reason: step.reason } });
+        return dispatch({ kind: "failed", problem: { during: "join", reason: this.why(step) } });
       case "over":
         this.stop();
         return dispatch({ kind: "over", reason: step.reason });
     }
+  }
+
+  /** Nobody is told that a password is wrong who has not typed one. */
+  private why({ reason }: { reason: RefusalReason }): FailureReason {
+    return reason === "wrongPassword" && this.password === "" ? "passwordNeeded" : reason;
   }
 
   private async wait(hindrance: "lost" | "draining" | "tryAgain"): Promise<void> {
@@ -145,12 +157,15 @@ export class Attendance {
       cursor,
     });
     if (signal.aborted) return;
+    const cameBack = this.inside;
     this.inside = true;
     dispatch({ kind: "roster", action: { kind: "snapshot", snapshot: snapshotOf(joined.roster) } });
     const meeting = meetingOf(joined.meeting, this.meetingId);
     dispatch({ kind: "joined", meeting, selfId: joined.participantId });
     audio.connect(async (sdp) => (await connection.request("mediaOffer", { sdp })).sdp);
     void followMuted(connection, audio.muted, muted, signal);
+    if (cameBack) this.around.detailsChanged();
+    else this.around.joined();
   }
 
   private async credential(connection: Connection, key: TerminalKey): Promise<string> {
@@ -158,12 +173,16 @@ export class Attendance {
       return this.held.joinCredential;
     }
     this.held = undefined;
+    const { memory, state } = this.around;
     const { joinCredential, expiresAt } = await connection.request("requestJoinCredential", {
-      identityToken: this.around.state().identity?.token ?? "",
+      identityToken: state().identity?.token ?? "",
       meetingId: this.meetingId,
       password: this.password,
       publicKey: key.publicKey,
+      shareSecret: memory.secretOf(this.meetingId),
+      previousJoinCredential: memory.credentialOf(this.meetingId),
     });
+    memory.keep(this.meetingId, { credential: joinCredential });
     this.held = { joinCredential, expiresAtMs: timeOf(expiresAt) };
     return joinCredential;
   }
@@ -188,6 +207,10 @@ export class Attendance {
         const { change } = event;
         if (isNew && change.kind === "left" && change.participantId === this.selfId()) {
           return this.takenOut(change.lost, connection);
+        }
+        if (change.kind === "renamed") dispatch({ kind: "renamed", subject: change.subject });
+        if (change.kind === "renamed" || change.kind === "detailsChanged") {
+          this.around.detailsChanged();
         }
         break;
       }

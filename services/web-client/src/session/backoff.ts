@@ -4,9 +4,12 @@
 const FIRST_MS = 300;
 const LONGEST_MS = 3000;
 
-/** Delay in ms before try `attempt` (0 is the first repetition); `random` is in [0, 1). */
-export function backoffMs(attempt: number, random: number): number {
-  const ceiling = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(attempt, 10));
+/**
+ * Delay in ms before try `attempt` (0 is the first repetition); `random` is in [0, 1). What nobody
+ * waits for may be given a higher `longestMs`.
+ */
+export function backoffMs(attempt: number, random: number, longestMs = LONGEST_MS): number {
+  const ceiling = Math.min(longestMs, FIRST_MS * 2 ** Math.min(attempt, 10));
   return Math.round(Math.max(FIRST_MS, ceiling * (0.5 + random / 2)));
 }
 

@@ -24,7 +24,7 @@ const PINGS_MISSED_MAX = 2;
 
 type RequestBody = Exclude<TerminalMessage["body"], { case: undefined }>;
 type ReplyBody = Exclude<RelayMessage["body"], { case: undefined }>;
-type RequestKind = RequestBody["case"];
+export type RequestKind = RequestBody["case"];
 
 /** Which answer belongs to which request. */
 const ANSWERS = {
@@ -38,6 +38,22 @@ const ANSWERS = {
   leave: "left",
   ping: "pong",
   endMeeting: "meetingWasEnded",
+  getLogInOptions: "logInOptions",
+  beginOidcLogIn: "oidcRedirect",
+  finishOidcLogIn: "identity",
+  refreshIdentity: "identity",
+  logOut: "loggedOut",
+  readMeeting: "meetingDetails",
+  listMyMeetings: "meetings",
+  updateMeeting: "meetingUpdated",
+  changeMembers: "membersChanged",
+  findUsers: "usersFound",
+  shareMeeting: "meetingShared",
+  listShares: "shares",
+  revokeShare: "shareRevoked",
+  receiveNotices: "notices",
+  dismissNotice: "noticeDismissed",
+  deleteAttachment: "attachmentDeleted",
 } as const satisfies Record<RequestKind, ReplyBody["case"]>;
 
 export type Answer<K extends RequestKind> = Extract<
@@ -49,8 +65,10 @@ export type RequestInit<K extends RequestKind> = Extract<
   { case: K }
 >["value"];
 
-/** What the relay says unasked. */
+/** What the relay says unasked about the meeting that this connection is in. */
 export type Unasked = Extract<ReplyBody, { case: "event" | "speakers" | "roster" }>;
+/** What the relay says unasked to whoever is logged in. */
+export type PushedNotice = Extract<ReplyBody, { case: "notice" }>["value"];
 
 /** The part of a WebSocket that is used. */
 export type Socket = Pick<
@@ -68,8 +86,10 @@ interface Pending {
 export class Connection {
   /** Rejects when the connection is over, with `ConnectionLost` or `Refused`; never resolves. */
   readonly ended: Promise<never>;
-  /** Takes what comes unasked. */
+  /** Takes what comes unasked about the meeting. */
   onUnasked: (message: Unasked) => void = () => {};
+  /** Takes notices, once they were asked for on this connection. */
+  onNotice: (notice: PushedNotice) => void = () => {};
 
   private readonly pending = new Map<bigint, Pending>();
   private nextRequestId = 1n;
@@ -168,6 +188,8 @@ export class Connection {
       case "speakers":
       case "roster":
         return this.onUnasked(body);
+      case "notice":
+        return this.onNotice(body.value);
       case "draining":
         return this.end(new ConnectionLost("draining"));
       case "refusal":

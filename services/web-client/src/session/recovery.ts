@@ -43,6 +43,7 @@ function afterRefusal(reason: RefusalReason, { inside, heldCredential }: Situati
     case "notLoggedIn":
       return { kind: "enterAgain" };
     case "notAdmitted":
+    case "wrongPassword":
     case "forbidden":
       return inside ? { kind: "over", reason: "removed" } : { kind: "giveUp", reason };
     case "credentialExpired":

@@ -19,9 +19,24 @@ const REASONS = {
   [RefusalCode.REPLACED]: "replaced",
   [RefusalCode.FORBIDDEN]: "forbidden",
   [RefusalCode.OPERATION_CONFLICT]: "operationConflict",
+  [RefusalCode.WRONG_PASSWORD]: "wrongPassword",
 } as const satisfies Record<RefusalCode, string>;
 
 export type RefusalReason = (typeof REASONS)[RefusalCode];
+
+/** Why something did not happen: refused, or not even asked. */
+export type FailureReason =
+  | RefusalReason
+  | "unreachable"
+  /** The page came over plain http: there are no keys. */
+  | "insecure"
+  /** The identity does not hold any more. */
+  | "expired"
+  /** A password is wanted and none was typed. */
+  | "passwordNeeded";
+
+/** What became of a request, for who asked. */
+export type Outcome<T> = { ok: true; value: T } | { ok: false; reason: FailureReason };
 
 export function refusalReason(code: RefusalCode): RefusalReason {
   // A newer relay may send a code that this client does not know.
@@ -47,5 +62,14 @@ export class ConnectionLost extends Error {
   ) {
     super(`connection lost (${how}) ${detail}`);
     this.name = "ConnectionLost";
+  }
+}
+
+/** Runs a request; what it rejects with becomes the reason. */
+export async function outcomeOf<T>(request: () => Promise<T>): Promise<Outcome<T>> {
+  try {
+    return { ok: true, value: await request() };
+  } catch (failure) {
+    return { ok: false, reason: failure instanceof Refused ? failure.reason : "unreachable" };
   }
 }

@@ -1,91 +1,213 @@
-// The page's session with its relay: entering, creating meetings, and the stay in one of them.
+// The page's session with its relay: entering, the stay in a meeting, and asking in somebody's name.
 // Everything it learns goes into `state`; it touches no DOM.
 
 import { Store } from "../app/store";
 import { Attendance } from "./attendance";
 import type { AudioLink } from "./attendance";
-import { backoffMs, pause } from "./backoff";
-import { Connection } from "./connection";
-import type { Socket } from "./connection";
-import { TerminalKey, keysAvailable } from "./key";
-import { ConnectionLost, Refused } from "./refusal";
-import { initialState, reduce } from "./state";
+import { pause } from "./backoff";
+import { Caretaker } from "./caretaker";
+import { Bearer } from "./bearer";
+import type { Answer, Connection, RequestInit, RequestKind, Socket } from "./connection";
+import { Dialer } from "./dialer";
+import { keysAvailable } from "./key";
+import type { TerminalKey } from "./key";
+import { outcomeOf } from "./refusal";
+import type { Outcome } from "./refusal";
+import { detailsOn, initialState, meetingIdAt, reduce } from "./state";
 import type { Activity, SessionAction, SessionState } from "./state";
-import { identityOf } from "./wire";
-import type { Identity } from "./wire";
+import type { TabMemory } from "./tab";
+import { identityOf, logInOptionsOf } from "./wire";
+import type { Identity, LogInOptions } from "./wire";
+import { detailsOf } from "./wire-details";
 
-/** A form's request is tried so many times when the relay can't be reached. */
-const DIALS_MAX = 4;
 /** Leaving does not wait longer than this for the relay's word, in ms. */
 const LEAVE_WAIT_MS = 1000;
+/** Changes of a meeting that come within this time are read together, in ms. */
+const READ_AFTER_MS = 300;
+/** What is asked for if it can't be known how one logs in. */
+const USUAL_OPTIONS: LogInOptions = { guests: true, providers: [] };
+
+/** Requests that say who asks. */
+type Identified = {
+  [K in RequestKind]: "identityToken" extends keyof RequestInit<K> ? K : never;
+}[RequestKind];
+
+/** Asking twice does no harm: done when the connection is lost before the answer. */
+const READS: ReadonlySet<RequestKind> = new Set<RequestKind>([
+  "readMeeting",
+  "listMyMeetings",
+  "listShares",
+  "findUsers",
+]);
 
 export interface World {
   openSocket(): Socket;
   readonly audio: AudioLink;
+  readonly key: () => Promise<TerminalKey>;
+  readonly memory: TabMemory;
   readonly identity: Identity | undefined;
   saveIdentity(identity: Identity | undefined): void;
 }
 
 export class Session {
   readonly state: Store<SessionState>;
-  private connection: Connection | undefined;
-  private dialing: Promise<Connection> | undefined;
-  private attendance: Attendance | undefined;
-  private key: Promise<TerminalKey> | undefined;
+  private readonly dialer: Dialer;
+  private readonly bearer: Bearer;
   private readonly lifetime = new AbortController();
+  private attendance: Attendance | undefined;
+  private caretaker: Caretaker | undefined;
+  private rereading: ReturnType<typeof setTimeout> | undefined;
+  /** Passwords that have let this person in, for what is asked for later. */
+  private readonly passwords = new Map<string, string>();
 
   constructor(private readonly world: World) {
     this.state = new Store(initialState(world.identity));
+    this.dialer = new Dialer(
+      () => world.openSocket(),
+      ({ welcome }) => this.dispatch({ kind: "connected", relayName: welcome.relayName }),
+    );
+    this.bearer = new Bearer({
+      state: () => this.state.get(),
+      dispatch: (action) => this.dispatch(action),
+      dial: () => this.dialer.dial(),
+      patiently: (request) => this.patiently(request),
+      key: world.key,
+      entered: (identity) => this.entered(identity, "refreshed"),
+    });
+  }
+
+  /** Begins to look after who is logged in: refreshing, notices. */
+  start(): void {
+    this.caretaker = new Caretaker({
+      state: () => this.state.get(),
+      subscribe: (listener) => this.state.subscribe(listener),
+      dispatch: (action) => this.dispatch(action),
+      dial: () => this.dialer.dial(),
+      refresh: () => this.bearer.refresh(),
+      refusedIdentity: (token) => this.bearer.refused(token),
+    });
+    this.caretaker.returned();
+  }
+
+  /** Somebody comes back to the page. */
+  returned(): void {
+    this.caretaker?.returned();
+  }
+
+  async loadLogInOptions(): Promise<void> {
+    if (this.state.get().logInOptions !== undefined) return;
+    const answer = await this.patiently((connection) => connection.request("getLogInOptions", {}));
+    const options = answer.ok ? logInOptionsOf(answer.value) : USUAL_OPTIONS;
+    this.dispatch({ kind: "logInOptions", options });
   }
 
   /** True when an identity is there afterwards; if not, the state has the problem. */
   logIn(userName: string, password: string): Promise<boolean> {
-    return this.enter("logIn", async (connection) =>
-      identityOf(await connection.request("logIn", { userName, password })),
+    return this.enter("logIn", (connection, publicKey) =>
+      connection.request("logIn", { userName, password, publicKey }),
     );
   }
 
   enterAsGuest(displayName: string): Promise<boolean> {
-    return this.enter("guest", async (connection) =>
-      identityOf(await connection.request("enterAsGuest", { displayName })),
+    return this.enter("guest", (connection, publicKey) =>
+      connection.request("enterAsGuest", { displayName, publicKey }),
     );
+  }
+
+  /** Where to send the browser, and the word by which it comes back; undefined on a problem. */
+  async beginOidcLogIn(
+    providerId: string,
+    redirectUri: string,
+  ): Promise<{ url: string; state: string } | undefined> {
+    const begun = await this.asForm("oidc", async (connection) => {
+      const { publicKey } = await this.world.key();
+      return connection.request("beginOidcLogIn", { providerId, redirectUri, publicKey });
+    });
+    return begun && { url: begun.authorizationUrl, state: begun.state };
+  }
+
+  finishOidcLogIn(state: string, code: string): Promise<boolean> {
+    return this.enter("oidc", (connection, publicKey) =>
+      connection.request("finishOidcLogIn", { state, code, publicKey }),
+    );
+  }
+
+  /** The browser came back from a provider without what is needed. */
+  oidcFailed(): void {
+    this.dispatch({ kind: "failed", problem: { during: "oidc", reason: "notLoggedIn" } });
   }
 
   logOut(): void {
-    this.world.saveIdentity(undefined);
+    const identityToken = this.state.get().identity?.token;
+    this.world.memory.forgetCredentials();
+    this.passwords.clear();
     this.dispatch({ kind: "identityGone", problem: undefined });
+    if (identityToken === undefined) return;
+    void this.patiently((connection) => connection.request("logOut", { identityToken }));
   }
 
-  /** The new meeting's id; if there is none, the state has the problem. */
-  async createMeeting(
-    subject: string,
-    password: string,
-    shared: boolean,
-  ): Promise<string | undefined> {
-    const identityToken = this.state.get().identity?.token ?? "";
-    const created = await this.ask("create", (connection) =>
-      connection.request("createMeeting", { identityToken, subject, password, shared }),
+  /** Asks in the name of who is logged in. */
+  ask<K extends Identified>(
+    kind: K,
+    value: Omit<RequestInit<K>, "identityToken">,
+  ): Promise<Outcome<Answer<K>>> {
+    return this.bearer.ask(READS.has(kind), (connection, identityToken) =>
+      // The compiler does not follow that every alternative of `Identified` has the token.
+      connection.request(kind, { ...value, identityToken } as unknown as RequestInit<K>),
     );
-    if (created === undefined) return undefined;
-    this.dispatch({ kind: "answered" });
-    return created.meetingId;
   }
 
-  /** Joins and stays; a stay in another meeting ends. */
-  join(meetingId: string, password: string): void {
-    if (!keysAvailable()) {
-      const problem = { during: "join", reason: "insecure" } as const;
-      return this.dispatch({ kind: "failed", problem });
+  /** The same for a form: while it lasts the state is busy, and if it fails has the problem. */
+  async askAs<K extends Identified>(
+    during: Activity,
+    kind: K,
+    value: Omit<RequestInit<K>, "identityToken">,
+  ): Promise<Outcome<Answer<K>>> {
+    this.dispatch({ kind: "asked", activity: during });
+    const answer: Outcome<Answer<K>> = await this.ask(kind, value);
+    if (answer.ok) this.dispatch({ kind: "answered" });
+    else this.dispatch({ kind: "failed", problem: { during, reason: answer.reason } });
+    return answer;
+  }
+
+  /** Reads what this person may know of a meeting; it goes into the state. */
+  async readMeeting(meetingId: string): Promise<void> {
+    const userId = this.state.get().identity?.userId;
+    const password = this.passwordOf(meetingId);
+    const shareSecret = this.world.memory.secretOf(meetingId);
+    this.dispatch({ kind: "reading", meetingId });
+    const answer = await this.ask("readMeeting", { meetingId, password, shareSecret });
+    if (this.state.get().identity?.userId !== userId) return;
+    if (answer.ok) {
+      const details = detailsOf(answer.value, meetingId);
+      return this.dispatch({ kind: "read", details });
     }
+    const needed = answer.reason === "wrongPassword" && password === "";
+    const reason = needed ? "passwordNeeded" : answer.reason;
+    this.dispatch({ kind: "readRefused", meetingId, reason });
+  }
+
+  /** The password that has let this person into the meeting, empty if none. */
+  passwordOf(meetingId: string): string {
+    return this.passwords.get(meetingId) ?? "";
+  }
+
+  /** Joins and stays; a stay in another meeting ends. Empty: no password, or the known one. */
+  join(meetingId: string, typed: string): void {
+    if (!keysAvailable()) return this.insecure("join");
     if (this.attendance !== undefined) void this.sayLeave();
+    const password = typed || this.passwordOf(meetingId);
     const attendance = new Attendance(
       {
         audio: this.world.audio,
-        key: () => (this.key ??= TerminalKey.generate()),
+        key: this.world.key,
+        memory: this.world.memory,
         state: () => this.state.get(),
         dispatch: (action) => this.dispatch(action),
-        dial: () => this.dial(),
-        renewIdentity: () => this.renewGuest(),
+        dial: () => this.dialer.dial(),
+        renewIdentity: () => this.bearer.renewGuest(),
+        joined: () => this.joined(meetingId, password),
+        detailsChanged: () => this.detailsChanged(meetingId),
       },
       meetingId,
       password,
@@ -105,7 +227,7 @@ export class Session {
 
   /** Ends the meeting for everybody. */
   async endMeeting(): Promise<void> {
-    const ended = await this.ask("end", (connection) => connection.request("endMeeting", {}));
+    const ended = await this.asForm("end", (connection) => connection.request("endMeeting", {}));
     if (ended === undefined) return;
     this.dispatch({ kind: "over", reason: "ended" });
     this.hangUp();
@@ -120,92 +242,83 @@ export class Session {
     this.dispatch({ kind: "problemSeen" });
   }
 
+  /** The user has dealt with a notice; if the relay can't be told, it comes again another day. */
+  async dismissNotice(noticeId: string): Promise<void> {
+    this.dispatch({ kind: "notices", action: { kind: "dismissed", noticeId } });
+    await this.ask("dismissNotice", { noticeId });
+  }
+
   private dispatch(action: SessionAction): void {
     this.state.set(reduce(this.state.get(), action));
     if (action.kind === "identityGone") this.world.saveIdentity(undefined);
   }
 
+  private insecure(during: Activity): void {
+    this.dispatch({ kind: "failed", problem: { during, reason: "insecure" } });
+  }
+
   private async enter(
     activity: Activity,
-    request: (connection: Connection) => Promise<Identity>,
+    request: (
+      connection: Connection,
+      publicKey: Uint8Array<ArrayBuffer>,
+    ) => Promise<Answer<"enterAsGuest">>,
   ): Promise<boolean> {
-    const identity = await this.ask(activity, request);
-    if (identity === undefined) return false;
-    this.world.saveIdentity(identity);
-    this.dispatch({ kind: "entered", identity });
+    if (!keysAvailable()) {
+      this.insecure(activity);
+      return false;
+    }
+    const answer = await this.asForm(activity, async (connection) =>
+      request(connection, (await this.world.key()).publicKey),
+    );
+    if (answer === undefined) return false;
+    this.entered(identityOf(answer, Date.now()), "entered");
     return true;
   }
 
+  private entered(identity: Identity, kind: "entered" | "refreshed"): void {
+    this.world.saveIdentity(identity);
+    this.dispatch({ kind, identity });
+  }
+
   /** One request of a form. Undefined when it failed; the state then has the problem. */
-  private async ask<T>(
-    activity: Activity,
+  private async asForm<T>(
+    during: Activity,
     request: (connection: Connection) => Promise<T>,
   ): Promise<T | undefined> {
-    this.dispatch({ kind: "asked", activity });
-    try {
-      return await request(await this.dialPatiently());
-    } catch (failure) {
-      this.fail(activity, failure);
-      return undefined;
-    }
+    this.dispatch({ kind: "asked", activity: during });
+    const answer = await this.patiently(request);
+    if (answer.ok) return answer.value;
+    this.dispatch({ kind: "failed", problem: { during, reason: answer.reason } });
+    return undefined;
   }
 
-  private fail(during: Activity, failure: unknown): void {
-    if (!(failure instanceof Refused)) {
-      return this.dispatch({ kind: "failed", problem: { during, reason: "unreachable" } });
-    }
-    const identityRefused = failure.reason === "notLoggedIn" && during === "create";
-    if (identityRefused) {
-      const problem = { during, reason: "expired" } as const;
-      return this.dispatch({ kind: "identityGone", problem });
-    }
-    this.dispatch({ kind: "failed", problem: { during, reason: failure.reason } });
+  private patiently<T>(request: (connection: Connection) => Promise<T>): Promise<Outcome<T>> {
+    return outcomeOf(async () => request(await this.dialer.dialPatiently(this.lifetime.signal)));
   }
 
-  private async renewGuest(): Promise<Identity | undefined> {
+  private joined(meetingId: string, password: string): void {
+    this.passwords.set(meetingId, password);
     const { identity } = this.state.get();
-    if (identity === undefined || !identity.guest) return undefined;
-    try {
-      const connection = await this.dial();
-      const { displayName } = identity;
-      const renewed = identityOf(await connection.request("enterAsGuest", { displayName }));
-      this.world.saveIdentity(renewed);
-      this.dispatch({ kind: "entered", identity: renewed });
-      return renewed;
-    } catch (failure) {
-      // A lost connection says nothing about the identity: it is tried again with the old one.
-      return failure instanceof ConnectionLost ? identity : undefined;
-    }
+    // What somebody with an account may do in the meeting is to be known; guests can do nothing more.
+    const unread = detailsOn(this.state.get(), meetingId) === undefined;
+    if (unread && identity?.guest === false) void this.readMeeting(meetingId);
   }
 
-  private async dialPatiently(): Promise<Connection> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await this.dial();
-      } catch (failure) {
-        if (failure instanceof Refused || attempt + 1 >= DIALS_MAX) throw failure;
-        await pause(backoffMs(attempt, Math.random()), this.lifetime.signal);
-      }
-    }
-  }
-
-  private dial(): Promise<Connection> {
-    if (this.connection?.open) return Promise.resolve(this.connection);
-    this.dialing ??= this.open().finally(() => (this.dialing = undefined));
-    return this.dialing;
-  }
-
-  private async open(): Promise<Connection> {
-    const connection = await Connection.open(this.world.openSocket());
-    this.connection = connection;
-    this.dispatch({ kind: "connected", relayName: connection.welcome.relayName });
-    return connection;
+  /** Outsiders' reads are counted as accesses: for them it is read when they ask for it. */
+  private detailsChanged(meetingId: string): void {
+    const role = detailsOn(this.state.get(), meetingId)?.role ?? "outsider";
+    if (role === "outsider" || this.rereading !== undefined) return;
+    this.rereading = setTimeout(() => {
+      this.rereading = undefined;
+      if (meetingIdAt(this.state.get().place) === meetingId) void this.readMeeting(meetingId);
+    }, READ_AFTER_MS);
   }
 
   /** Tells the relay and closes; what comes next starts on a new connection. */
   private async sayLeave(): Promise<void> {
-    const { connection, attendance } = this;
-    this.connection = undefined;
+    const { attendance } = this;
+    const connection = this.dialer.detach();
     this.attendance = undefined;
     attendance?.stop();
     if (connection === undefined) return;
@@ -219,7 +332,6 @@ export class Session {
   private hangUp(): void {
     this.attendance?.stop();
     this.attendance = undefined;
-    this.connection?.close();
-    this.connection = undefined;
+    this.dialer.detach()?.close();
   }
 }

@@ -2,9 +2,12 @@
 
 import type { RosterAction, Roster } from "../meeting/roster";
 import { EMPTY_ROSTER, reduceRoster } from "../meeting/roster";
+import { NO_NOTICES, reduceNotices } from "../notices/notices";
+import type { NoticeAction, Notices } from "../notices/notices";
 import type { Hindrance, OverReason } from "./recovery";
-import type { RefusalReason } from "./refusal";
-import type { Identity, Meeting } from "./wire";
+import type { FailureReason } from "./refusal";
+import type { Identity, LogInOptions, Meeting } from "./wire";
+import type { MeetingDetails } from "./wire-details";
 
 export type Place =
   | { kind: "outside" }
@@ -12,12 +15,22 @@ export type Place =
   | { kind: "inside"; meeting: Meeting; selfId: number; hindrance: Hindrance | undefined }
   | { kind: "over"; meetingId: string; reason: OverReason };
 
-export type Activity = "logIn" | "guest" | "create" | "join" | "end";
+/** What a screen waits for. */
+export type Activity = "logIn" | "guest" | "oidc" | "create" | "join" | "end";
 
 /** Why something that a person asked for did not happen. */
 export interface Problem {
   readonly during: Activity;
-  readonly reason: RefusalReason | "unreachable" | "insecure" | "expired";
+  readonly reason: FailureReason;
+}
+
+/** What is known of the meeting that is looked at: before, during or after it. */
+export interface Reading {
+  readonly meetingId: string;
+  readonly status: "reading" | "known" | "refused";
+  /** The latest that was read; it stays while it is read again. */
+  readonly details: MeetingDetails | undefined;
+  readonly reason: FailureReason | undefined;
 }
 
 export interface SessionState {
@@ -29,6 +42,10 @@ export interface SessionState {
   readonly busy: Activity | undefined;
   readonly problem: Problem | undefined;
   readonly roster: Roster;
+  readonly reading: Reading | undefined;
+  readonly notices: Notices;
+  /** How one can log in; undefined until it is known. */
+  readonly logInOptions: LogInOptions | undefined;
 }
 
 export type SessionAction =
@@ -38,11 +55,18 @@ export type SessionAction =
   | { kind: "problemSeen" }
   | { kind: "connected"; relayName: string }
   | { kind: "entered"; identity: Identity }
+  | { kind: "logInOptions"; options: LogInOptions }
+  | { kind: "refreshed"; identity: Identity }
   | { kind: "identityGone"; problem: Problem | undefined }
   | { kind: "joining"; meetingId: string }
   | { kind: "hindered"; hindrance: Hindrance }
   | { kind: "joined"; meeting: Meeting; selfId: number }
+  | { kind: "renamed"; subject: string }
   | { kind: "roster"; action: RosterAction }
+  | { kind: "reading"; meetingId: string }
+  | { kind: "read"; details: MeetingDetails }
+  | { kind: "readRefused"; meetingId: string; reason: FailureReason }
+  | { kind: "notices"; action: NoticeAction }
   | { kind: "over"; reason: OverReason }
   | { kind: "outside" };
 
@@ -54,6 +78,9 @@ export function initialState(identity: Identity | undefined): SessionState {
     busy: undefined,
     problem: undefined,
     roster: EMPTY_ROSTER,
+    reading: undefined,
+    notices: NO_NOTICES,
+    logInOptions: undefined,
   };
 }
 
@@ -70,7 +97,12 @@ export function reduce(state: SessionState, action: SessionAction): SessionState
     case "connected":
       return { ...state, relayName: action.relayName };
     case "entered":
-      return { ...state, identity: action.identity, busy: undefined };
+      // What somebody else could read and was told is not this person's.
+      return { ...state, identity: action.identity, busy: undefined, ...nothingKnown };
+    case "logInOptions":
+      return { ...state, logInOptions: action.options };
+    case "refreshed":
+      return { ...state, identity: action.identity };
     case "identityGone":
       return {
         ...state,
@@ -79,6 +111,7 @@ export function reduce(state: SessionState, action: SessionAction): SessionState
         problem: action.problem,
         place: { kind: "outside" },
         roster: EMPTY_ROSTER,
+        ...nothingKnown,
       };
     case "joining":
       return {
@@ -104,13 +137,56 @@ export function reduce(state: SessionState, action: SessionAction): SessionState
           hindrance: undefined,
         },
       };
+    case "renamed":
+      return { ...state, place: renamed(state.place, action.subject) };
     case "roster":
       return { ...state, roster: reduceRoster(state.roster, action.action) };
+    case "reading":
+    case "read":
+    case "readRefused":
+      return { ...state, reading: reduceReading(state.reading, action) };
+    case "notices":
+      return { ...state, notices: reduceNotices(state.notices, action.action) };
     case "over":
       return over(state, action.reason);
     case "outside":
       return { ...state, place: { kind: "outside" }, problem: undefined, roster: EMPTY_ROSTER };
   }
+}
+
+const nothingKnown = { reading: undefined, notices: NO_NOTICES } as const;
+
+/** The details of this meeting, if they are known. */
+export function detailsOn(state: SessionState, meetingId: string): MeetingDetails | undefined {
+  return state.reading?.meetingId === meetingId ? state.reading.details : undefined;
+}
+
+function reduceReading(
+  reading: Reading | undefined,
+  action: Extract<SessionAction, { kind: "reading" | "read" | "readRefused" }>,
+): Reading | undefined {
+  if (action.kind === "reading") {
+    const details = reading?.meetingId === action.meetingId ? reading.details : undefined;
+    return { meetingId: action.meetingId, status: "reading", details, reason: undefined };
+  }
+  const meetingId = action.kind === "read" ? action.details.meeting.id : action.meetingId;
+  // An answer about a meeting that nobody looks at any more.
+  if (reading?.meetingId !== meetingId) return reading;
+  if (action.kind === "read") {
+    return { meetingId, status: "known", details: action.details, reason: undefined };
+  }
+  const { reason } = action;
+  // What was known stays true where only the asking failed.
+  const details = isVerdict(reason) ? undefined : reading.details;
+  return { meetingId, status: "refused", details, reason };
+}
+
+function isVerdict(reason: FailureReason): boolean {
+  return reason === "notAdmitted" || reason === "wrongPassword" || reason === "expired";
+}
+
+function renamed(place: Place, subject: string): Place {
+  return place.kind === "inside" ? { ...place, meeting: { ...place.meeting, subject } } : place;
 }
 
 /** The meeting that the terminal is in or on its way to. */

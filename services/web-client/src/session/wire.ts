@@ -1,5 +1,5 @@
-// From the relay's messages to the words of this client. Nothing else reads generated types of
-// meetings and participants.
+// From the relay's messages to the words of this client: who is logged in, the meeting, who is in it
+// and what happens there. Beside the `wire-*` files nothing reads generated types.
 
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
@@ -9,30 +9,60 @@ import { LeaveReason } from "../gen/tributary/event/v1/event_pb";
 import type * as registry from "../gen/tributary/registry/v1/registry_pb";
 import type * as terminal from "../gen/tributary/terminal/v1/terminal_pb";
 import type { Change, NumberedChange, Participant, Snapshot } from "../meeting/roster";
+import { clockOffsetOf } from "./identity";
 
 export interface Identity {
   readonly token: string;
   readonly userId: string;
   readonly displayName: string;
   readonly guest: boolean;
-  /** Unix time in ms. */
+  /** When it was received: Unix time in ms by this terminal's clock. */
+  readonly obtainedAtMs: number;
+  /** End of its life: Unix time in ms by this terminal's clock. */
   readonly expiresAtMs: number;
+  /** How far the server's clock is ahead of this terminal's, in ms. */
+  readonly clockOffsetMs: number;
 }
 
 export interface Meeting {
   readonly id: string;
   readonly subject: string;
   readonly organiserUserId: string;
+  /** Empty if it is not known. */
+  readonly organiserName: string;
+  readonly hasPassword: boolean;
+  readonly lobby: boolean;
+  /** Unix time in ms; undefined if it is not scheduled. */
+  readonly startsAtMs: number | undefined;
+  /** Unix time in ms; undefined while it is not over. */
+  readonly endedAtMs: number | undefined;
 }
 
-export function identityOf(message: credential.Identity): Identity {
+export interface LogInOptions {
+  readonly guests: boolean;
+  readonly providers: readonly { readonly id: string; readonly name: string }[];
+}
+
+/** `nowMs` is this terminal's clock at the arrival of the message. */
+export function identityOf(message: credential.Identity, nowMs: number): Identity {
+  const clockOffsetMs = clockOffsetOf(message.identityToken, nowMs);
   return {
     token: message.identityToken,
     userId: message.userId,
     displayName: message.displayName,
     guest: message.guest,
-    expiresAtMs: timeOf(message.expiresAt),
+    obtainedAtMs: nowMs,
+    expiresAtMs: timeOf(message.expiresAt) - clockOffsetMs,
+    clockOffsetMs,
   };
+}
+
+export function logInOptionsOf(message: credential.GetLogInOptionsResponse): LogInOptions {
+  const providers = message.oidcProviders.map(({ providerId, name }) => ({
+    id: providerId,
+    name: name || providerId,
+  }));
+  return { guests: message.guests, providers };
 }
 
 export function meetingOf(message: registry.Meeting | undefined, meetingId: string): Meeting {
@@ -40,6 +70,11 @@ export function meetingOf(message: registry.Meeting | undefined, meetingId: stri
     id: message?.meetingId || meetingId,
     subject: message?.subject ?? "",
     organiserUserId: message?.organiserUserId ?? "",
+    organiserName: message?.organiserDisplayName ?? "",
+    hasPassword: message?.hasPassword ?? false,
+    lobby: message?.lobby ?? false,
+    startsAtMs: optionalTimeOf(message?.startsAt),
+    endedAtMs: optionalTimeOf(message?.endedAt),
   };
 }
 
@@ -59,7 +94,11 @@ export function timeOf(timestamp: Timestamp | undefined): number {
   return timestamp === undefined ? Number.POSITIVE_INFINITY : timestampMs(timestamp);
 }
 
-function participantOf(message: event.Participant): Participant {
+export function optionalTimeOf(timestamp: Timestamp | undefined): number | undefined {
+  return timestamp === undefined ? undefined : timestampMs(timestamp);
+}
+
+export function participantOf(message: event.Participant): Participant {
   return {
     id: message.participantId,
     userId: message.userId,
@@ -92,6 +131,11 @@ function changeOf(body: event.MeetingEvent["body"]): Change {
       };
     case "ended":
       return { kind: "ended" };
+    case "meetingChanged":
+      return { kind: "renamed", subject: body.value.subject };
+    case "membersChanged":
+    case "attachmentsChanged":
+      return { kind: "detailsChanged" };
     case undefined:
       return { kind: "unknown" };
   }

@@ -2,10 +2,11 @@
 
 import { useMessages } from "../i18n/context";
 import { Shell } from "../view/Shell";
-import { GuestForm, LogInForm, ProblemNotice } from "./forms";
+import { GuestForm, LogInForm, ProblemNotice, useLogInOptions } from "./forms";
 
 export function EntryScreen(props: { initialName: string }) {
   const t = useMessages();
+  const options = useLogInOptions();
   return (
     <Shell>
       <div class="hero">
@@ -13,13 +14,21 @@ export function EntryScreen(props: { initialName: string }) {
         <p>{t.tagline}</p>
       </div>
       <ProblemNotice during={["create", "join"]} />
-      <div class="card two-ways">
-        <GuestForm initialName={props.initialName} />
-        <div class="or" aria-hidden="true">
-          <span>{t.start.or}</span>
+      {options === undefined ? (
+        <div class="spinner" aria-hidden="true" />
+      ) : options.guests ? (
+        <div class="card two-ways">
+          <GuestForm initialName={props.initialName} />
+          <div class="or" aria-hidden="true">
+            <span>{t.start.or}</span>
+          </div>
+          <LogInForm />
         </div>
-        <LogInForm />
-      </div>
+      ) : (
+        <div class="card narrow">
+          <LogInForm />
+        </div>
+      )}
     </Shell>
   );
 }

@@ -1,15 +1,15 @@
-// After entering: join a meeting, or create one.
+// After entering: the own meetings, join one by id or link, create one.
 
 import { useState } from "preact/hooks";
 import { useServices } from "../app/context";
-import { meetingHash, meetingIdOf } from "../app/route";
-import { useStore } from "../app/store";
+import { meetingAddressOf } from "../app/route";
 import { useMessages } from "../i18n/context";
 import type { Identity } from "../session/wire";
 import { Button } from "../view/Button";
-import { Checkbox, TextField } from "../view/fields";
+import { TextField } from "../view/fields";
 import { Shell } from "../view/Shell";
-import { PASSWORD_MAX, ProblemNotice, SUBJECT_MAX } from "./forms";
+import { CreateForm } from "./CreateForm";
+import { MyMeetings } from "./MyMeetings";
 
 export function LobbyScreen({ identity }: { identity: Identity }) {
   const t = useMessages();
@@ -22,6 +22,7 @@ export function LobbyScreen({ identity }: { identity: Identity }) {
           {identity.guest ? t.lobby.changeName : t.lobby.logOut}
         </Button>
       </div>
+      {!identity.guest && <MyMeetings />}
       <div class="card">
         <JoinForm />
       </div>
@@ -38,13 +39,14 @@ export function LobbyScreen({ identity }: { identity: Identity }) {
 
 function JoinForm() {
   const t = useMessages();
+  const { navigation } = useServices();
   const [input, setInput] = useState("");
   const [wrong, setWrong] = useState(false);
   const submit = (event: Event) => {
     event.preventDefault();
-    const meetingId = meetingIdOf(input);
-    setWrong(meetingId === undefined);
-    if (meetingId !== undefined) location.hash = meetingHash(meetingId);
+    const address = meetingAddressOf(input);
+    setWrong(address === undefined);
+    if (address !== undefined) navigation.toMeeting(address.meetingId, address.secret);
   };
   return (
     <form class="form" aria-label={t.lobby.joinTitle} onSubmit={submit}>
@@ -65,54 +67,6 @@ function JoinForm() {
           {t.lobby.join}
         </Button>
       </div>
-    </form>
-  );
-}
-
-function CreateForm() {
-  const t = useMessages();
-  const { session } = useServices();
-  const { busy } = useStore(session.state);
-  const [subject, setSubject] = useState("");
-  const [shared, setShared] = useState(true);
-  const [password, setPassword] = useState<string | undefined>(undefined);
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    if (subject.trim() === "") return;
-    const meetingId = await session.createMeeting(subject.trim(), password ?? "", shared);
-    if (meetingId !== undefined) location.hash = meetingHash(meetingId);
-  };
-  return (
-    <form class="form" aria-label={t.lobby.createTitle} onSubmit={submit}>
-      <h2>{t.lobby.createTitle}</h2>
-      <TextField
-        label={t.lobby.subject}
-        placeholder={t.lobby.subjectPlaceholder}
-        value={subject}
-        onInput={setSubject}
-        maxLength={SUBJECT_MAX}
-        required
-      />
-      <Checkbox label={t.lobby.shared} checked={shared} onChange={setShared} />
-      {password === undefined ? (
-        <Button kind="text" class="at-start" onClick={() => setPassword("")}>
-          {t.lobby.addPassword}
-        </Button>
-      ) : (
-        <TextField
-          label={t.lobby.meetingPassword}
-          type="password"
-          autoComplete="new-password"
-          value={password}
-          onInput={setPassword}
-          maxLength={PASSWORD_MAX}
-          hint={t.lobby.passwordHint}
-        />
-      )}
-      <ProblemNotice during={["create"]} />
-      <Button type="submit" busy={busy === "create"}>
-        {busy === "create" ? t.lobby.creating : t.lobby.createMeeting}
-      </Button>
     </form>
   );
 }

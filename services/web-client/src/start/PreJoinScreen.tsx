@@ -1,17 +1,20 @@
-// Before a meeting: name, microphone, muted or not. For somebody who has a link this is the first
-// screen, and entering as a guest is part of joining.
+// Before a meeting: what it is about, as far as one may know; name, microphone, muted or not. For
+// somebody who has a link this is the first screen, and entering as a guest is part of joining. Who
+// may not read the meeting sees the same page whether it exists or not.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { useServices } from "../app/context";
-import { savePreferences } from "../app/preferences";
 import { useStore } from "../app/store";
-import { useMessages } from "../i18n/context";
-import { AudioSettings } from "../media/AudioSettings";
-import type { Identity } from "../session/wire";
+import { useMessages, useTranslation } from "../i18n/context";
+import { PanelButtons, PanelContent, panelTitle, panelsFor } from "../meeting/panels";
+import type { PanelName } from "../meeting/panels";
+import { detailsOn } from "../session/state";
+import type { MeetingDetails } from "../session/wire-details";
 import { Button } from "../view/Button";
-import { Checkbox, TextField } from "../view/fields";
 import { Shell } from "../view/Shell";
-import { LogInForm, NAME_MAX, PASSWORD_MAX, ProblemNotice } from "./forms";
+import { LogInForm, ProblemNotice, useLogInOptions } from "./forms";
+import { JoinForm } from "./JoinForm";
+import { organiserText, startText } from "./MyMeetings";
 
 interface Props {
   meetingId: string;
@@ -21,153 +24,141 @@ interface Props {
 export function PreJoinScreen({ meetingId, initialName }: Props) {
   const t = useMessages();
   const { session, microphone } = useServices();
-  const { identity, place, problem } = useStore(session.state);
-  const [withAccount, setWithAccount] = useState(problem?.reason === "expired");
-  // Whoever had an account is offered to log in again when the identity is gone.
+  const state = useStore(session.state);
+  const { identity } = state;
+  const details = detailsOn(state, meetingId);
+  const userId = identity?.userId;
   useEffect(() => {
-    if (identity !== undefined) setWithAccount(!identity.guest);
-  }, [identity]);
+    // A guest who joins in one go has no use for it, and reading counts as an access.
+    const waiting = session.state.get().place.kind !== "joining";
+    if (userId !== undefined && waiting) void session.readMeeting(meetingId);
+  }, [userId, session, meetingId]);
   useEffect(() => void microphone.prepare(), [microphone]);
-  const logIn = withAccount && identity === undefined;
+  const over = details?.meeting.endedAtMs !== undefined;
   return (
     <Shell>
-      <div class="hero">
-        <h1>{t.preJoin.title}</h1>
-        <p class="meeting-id">{t.preJoin.meeting(meetingId)}</p>
-      </div>
-      {logIn ? (
+      <Title meetingId={meetingId} details={details} />
+      {over ? (
         <div class="card narrow">
-          <ProblemNotice during={["join"]} />
-          <LogInForm />
-          <Button kind="text" onClick={() => setWithAccount(false)}>
-            {t.start.asGuest}
-          </Button>
+          <p>{t.details.over}</p>
         </div>
       ) : (
-        <div class="card narrow">
-          <JoinForm meetingId={meetingId} initialName={initialName} identity={identity} />
-          {identity === undefined && place.kind === "outside" && (
-            <Button kind="text" onClick={() => setWithAccount(true)}>
-              {t.start.haveAccount}
-            </Button>
-          )}
-        </div>
+        <Entrance meetingId={meetingId} initialName={initialName} />
       )}
+      {details !== undefined && <About details={details} over={over} />}
     </Shell>
   );
 }
 
-function JoinForm({
-  meetingId,
-  initialName,
-  identity,
-}: Props & { identity: Identity | undefined }) {
+/** The form to join by; for who has an account and is not logged in, first the log-in. */
+function Entrance({ meetingId, initialName }: Props) {
   const t = useMessages();
   const { session } = useServices();
-  const { busy, place } = useStore(session.state);
-  const [name, setName] = useState(initialName);
-  const [password, setPassword] = useState("");
-  const joining = place.kind === "joining" || busy === "guest";
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    if (identity === undefined) {
-      if (name.trim() === "") return;
-      savePreferences({ name: name.trim() });
-      if (!(await session.enterAsGuest(name.trim()))) return;
-    }
-    session.join(meetingId, password);
-  };
-  return (
-    <form class="form" aria-label={t.preJoin.title} onSubmit={submit}>
-      {identity === undefined ? (
-        <TextField
-          label={t.start.yourName}
-          value={name}
-          onInput={setName}
-          name="name"
-          autoComplete="name"
-          maxLength={NAME_MAX}
-          required
-        />
-      ) : (
-        <p class="joining-as">
-          {t.preJoin.joiningAs(identity.displayName)}
-          <Button kind="text" onClick={() => session.logOut()}>
-            {t.preJoin.notYou}
-          </Button>
-        </p>
-      )}
-      <AudioSettings brief />
-      <JoinMuted />
-      <PasswordPart value={password} onInput={setPassword} />
-      <ProblemNotice during={["join", "guest"]} />
-      {joining ? (
-        <Joining />
-      ) : (
-        <Button kind="primary" type="submit">
-          {t.preJoin.join}
-        </Button>
-      )}
-    </form>
+  const { identity, place, problem, busy } = useStore(session.state);
+  const options = useLogInOptions();
+  const [withAccount, setWithAccount] = useState(
+    problem?.reason === "expired" || busy === "oidc" || problem?.during === "oidc",
   );
-}
-
-function JoinMuted() {
-  const t = useMessages();
-  const { microphone } = useServices();
-  const { status } = useStore(microphone.state);
-  const muted = useStore(microphone.muted);
-  return (
-    <Checkbox
-      label={t.preJoin.joinMuted}
-      checked={muted}
-      disabled={status !== "live" && status !== "starting"}
-      onChange={(on) => microphone.setJoinMuted(on)}
-    />
-  );
-}
-
-/** Shown when asked for, and when joining was refused: the password may be why. */
-function PasswordPart(props: { value: string; onInput: (value: string) => void }) {
-  const t = useMessages();
-  const { session } = useServices();
-  const { problem } = useStore(session.state);
-  const [wanted, setWanted] = useState(false);
-  const input = useRef<HTMLInputElement>(null);
-  const refused = problem?.during === "join" && problem.reason === "notAdmitted";
+  // Whoever had an account is offered to log in again when the identity is gone.
   useEffect(() => {
-    if (refused) setWanted(true);
-    if (refused || wanted) input.current?.focus();
-  }, [refused, wanted]);
-  if (!wanted) {
+    if (identity !== undefined) setWithAccount(!identity.guest);
+  }, [identity]);
+  if (identity === undefined && options === undefined) {
+    return <div class="spinner" aria-hidden="true" />;
+  }
+  const guests = options?.guests !== false;
+  if (identity === undefined && (withAccount || !guests)) {
     return (
-      <Button kind="text" class="at-start" onClick={() => setWanted(true)}>
-        {t.preJoin.havePassword}
-      </Button>
+      <div class="card narrow">
+        <ProblemNotice during={["join"]} />
+        <LogInForm />
+        {guests && (
+          <Button kind="text" onClick={() => setWithAccount(false)}>
+            {t.start.asGuest}
+          </Button>
+        )}
+      </div>
     );
   }
   return (
-    <TextField
-      label={t.preJoin.meetingPassword}
-      type="password"
-      value={props.value}
-      onInput={props.onInput}
-      maxLength={PASSWORD_MAX}
-      inputRef={input}
-    />
+    <div class="card narrow">
+      <JoinForm meetingId={meetingId} initialName={initialName} identity={identity} />
+      {identity === undefined && place.kind === "outside" && (
+        <Button kind="text" onClick={() => setWithAccount(true)}>
+          {t.start.haveAccount}
+        </Button>
+      )}
+    </div>
   );
 }
 
-function Joining() {
-  const t = useMessages();
+function Title(props: { meetingId: string; details: MeetingDetails | undefined }) {
+  const { t, language } = useTranslation();
   const { session } = useServices();
-  const { place } = useStore(session.state);
-  const hindrance = place.kind === "joining" ? place.hindrance : undefined;
+  const { identity } = useStore(session.state);
+  const { meetingId, details } = props;
+  if (details === undefined) {
+    return (
+      <div class="hero">
+        <h1>{t.preJoin.title}</h1>
+        <p class="meeting-id">{t.preJoin.meeting(meetingId)}</p>
+      </div>
+    );
+  }
+  const { meeting, participants, members } = details;
+  const list = new Intl.ListFormat(language);
+  const present = participants.map(({ displayName }) => displayName);
+  const facts = [
+    meeting.endedAtMs === undefined ? startText(t, meeting, Date.now(), language) : "",
+    organiserText(t, meeting, identity?.userId),
+    members.length > 0 ? t.details.members(members.length) : "",
+  ];
   return (
-    <div class="joining">
-      <span class="spinner" aria-hidden="true" />
-      <span role="status">{t.joining[hindrance ?? "connecting"]}</span>
-      <Button onClick={() => session.leave()}>{t.preJoin.cancel}</Button>
+    <div class="hero">
+      <h1>{meeting.subject || t.meeting.untitled}</h1>
+      <p class="meeting-id">{t.preJoin.meeting(meetingId)}</p>
+      <p>{facts.filter(Boolean).join(" · ")}</p>
+      {present.length > 0 && (
+        <p>
+          {present.length > NAMES_MAX
+            ? t.details.manyInNow(present.length)
+            : t.details.inNow(list.format(present))}
+        </p>
+      )}
     </div>
+  );
+}
+
+/** More names than this are told as a number. */
+const NAMES_MAX = 4;
+
+/** Sharing, members and files, for whoever may see them before the meeting. */
+function About({ details, over }: { details: MeetingDetails; over: boolean }) {
+  const t = useMessages();
+  const { desk } = useServices();
+  const { meeting, role, attachments } = details;
+  // Whoever has just made a link wants to hand it on.
+  const made = desk.linkOf(meeting.id) !== undefined;
+  const [open, setOpen] = useState<PanelName | undefined>(made ? "share" : undefined);
+  const names = panelsFor(role, over);
+  const empty = role === "outsider" && attachments.length === 0;
+  if (empty) return null;
+  const shown = names.length === 1 ? names[0] : open;
+  return (
+    <section class="about" aria-label={t.details.panels}>
+      {names.length > 1 && (
+        <PanelButtons
+          names={names}
+          open={open}
+          onToggle={(name) => setOpen(open === name ? undefined : name)}
+        />
+      )}
+      {shown !== undefined && (
+        <section class="card" aria-label={panelTitle(t, shown)}>
+          <h2>{panelTitle(t, shown)}</h2>
+          <PanelContent key={shown} name={shown} meetingId={meeting.id} />
+        </section>
+      )}
+    </section>
   );
 }

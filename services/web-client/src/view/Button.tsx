@@ -11,6 +11,10 @@ export interface ButtonProps {
   children: ComponentChildren;
   onClick?: () => void;
   class?: string;
+  /** What is read out in place of the text, which it contains. */
+  label?: string;
+  pressed?: boolean;
+  expanded?: boolean;
 }
 
 export function Button(props: ButtonProps) {
@@ -21,6 +25,9 @@ export function Button(props: ButtonProps) {
       class={`button ${kind} ${props.class ?? ""}`}
       disabled={props.disabled === true || busy}
       aria-busy={busy}
+      aria-label={props.label}
+      aria-pressed={props.pressed}
+      aria-expanded={props.expanded}
       onClick={() => props.onClick?.()}
     >
       {props.icon}

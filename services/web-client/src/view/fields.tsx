@@ -1,13 +1,16 @@
 // Form fields, each with a label that is read out and a hint or an error tied to it.
 
-import type { ComponentChildren, RefObject, TargetedEvent } from "preact";
+import type { ComponentChildren, InputHTMLAttributes, RefObject, TargetedEvent } from "preact";
 import { useId } from "preact/hooks";
 
 interface TextFieldProps {
   label: string;
   value: string;
   onInput: (value: string) => void;
-  type?: "text" | "password";
+  type?: "text" | "password" | "datetime-local";
+  /** Bounds of a time, as the field holds it. */
+  min?: string;
+  max?: string;
   name?: string;
   autoComplete?: string;
   placeholder?: string;
@@ -29,6 +32,8 @@ export function TextField(props: TextFieldProps) {
     placeholder: props.placeholder,
     maxLength: props.maxLength,
     required: props.required,
+    min: props.min,
+    max: props.max,
     value: props.value,
     spellcheck: false,
     "aria-invalid": props.error !== undefined,
@@ -38,11 +43,7 @@ export function TextField(props: TextFieldProps) {
   return (
     <div class="field">
       <label for={id}>{props.label}</label>
-      {props.type === "password" ? (
-        <input type="password" {...attributes} />
-      ) : (
-        <input type="text" {...attributes} />
-      )}
+      {inputOf(props.type ?? "text", attributes)}
       {note !== undefined && (
         <p id={`${id}-note`} class={props.error === undefined ? "hint" : "hint error"}>
           {note}
@@ -50,6 +51,21 @@ export function TextField(props: TextFieldProps) {
       )}
     </div>
   );
+}
+
+/** Which attributes an input takes depends on its type. */
+function inputOf(
+  type: NonNullable<TextFieldProps["type"]>,
+  attributes: InputHTMLAttributes<HTMLInputElement>,
+) {
+  switch (type) {
+    case "text":
+      return <input {...(attributes as object)} type="text" />;
+    case "password":
+      return <input {...(attributes as object)} type="password" />;
+    case "datetime-local":
+      return <input {...(attributes as object)} type="datetime-local" />;
+  }
 }
 
 interface SelectFieldProps {

@@ -56,6 +56,45 @@ export const LinkIcon = () => (
   </Icon>
 );
 
+export const CloseIcon = () => (
+  <Icon>
+    <path d="M5.500 5.500l9 9M14.500 5.500l-9 9" />
+  </Icon>
+);
+
+export const ShareIcon = () => (
+  <Icon>
+    <path d="M10 12.500V3M6.500 6L10 2.750 13.500 6" />
+    <path d="M6 9H4.750a1 1 0 0 0-1 1v6a1 1 0 0 0 1 1h10.500a1 1 0 0 0 1-1v-6a1 1 0 0 0-1-1H14" />
+  </Icon>
+);
+
+export const PeopleIcon = () => (
+  <Icon>
+    <circle cx="7.500" cy="7" r="3" />
+    <path d="M2.500 16.500a5 5 0 0 1 10 0M13 4.250a3 3 0 0 1 0 5.500M14.500 12.200a5 5 0 0 1 3 4.300" />
+  </Icon>
+);
+
+export const FileIcon = () => (
+  <Icon>
+    <path d="M11.500 2.750H6a1.500 1.500 0 0 0-1.500 1.500v11.500a1.500 1.500 0 0 0 1.500 1.500h8a1.500 1.500 0 0 0 1.500-1.500V6.750z" />
+    <path d="M11.500 2.750v4h4" />
+  </Icon>
+);
+
+export const DetailsIcon = () => (
+  <Icon>
+    <path d="M4.500 16l.7-3.200 8-8a1.700 1.700 0 0 1 2.500 2.500l-8 8zM11.700 6.300l2.500 2.500" />
+  </Icon>
+);
+
+export const DownloadIcon = () => (
+  <Icon>
+    <path d="M10 3v9.500M6.500 9.500l3.500 3.250 3.500-3.250M4 16.500h12" />
+  </Icon>
+);
+
 export const CheckIcon = () => (
   <Icon>
     <path d="M4 10.500l4 4 8-9" />

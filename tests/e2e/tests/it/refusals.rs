@@ -9,9 +9,12 @@ use tributary_contracts::credential::v1::credential_service_server::{
     CredentialService, CredentialServiceServer,
 };
 use tributary_contracts::credential::v1::{
-    GetKeysRequest, GetKeysResponse, Identity, IssueJoinCredentialRequest,
-    IssueJoinCredentialResponse, LogInRequest, LogInResponse, RegisterGuestRequest,
-    RegisterGuestResponse,
+    BeginOidcLogInRequest, BeginOidcLogInResponse, FindUsersRequest, FindUsersResponse,
+    FinishOidcLogInRequest, FinishOidcLogInResponse, GetKeysRequest, GetKeysResponse,
+    GetLogInOptionsRequest, GetLogInOptionsResponse, Identity, IssueJoinCredentialRequest,
+    IssueJoinCredentialResponse, ListRevocationsRequest, ListRevocationsResponse, LogInRequest,
+    LogInResponse, LogOutRequest, LogOutResponse, RefreshIdentityRequest, RefreshIdentityResponse,
+    RegisterGuestRequest, RegisterGuestResponse,
 };
 use tributary_contracts::registry::v1::{Operation, SetMuted, operation};
 use tributary_contracts::terminal::v1::relay_message::Body as Said;
@@ -78,8 +81,11 @@ fn operate(body: Option<operation::Body>) -> Ask {
     Ask::Operate(Operate { operation: Some(Operation { operation_id, body }) })
 }
 
-async fn guest(connection: &mut Connection) -> Identity {
-    let ask = Ask::EnterAsGuest(EnterAsGuest { display_name: "Grace".to_owned() });
+async fn guest(connection: &mut Connection, key: &TerminalKey) -> Identity {
+    let ask = Ask::EnterAsGuest(EnterAsGuest {
+        display_name: "Grace".to_owned(),
+        public_key: key.public_key().to_vec(),
+    });
     match connection.request(ask).await.unwrap() {
         Said::Identity(identity) => identity,
         other => panic!("expected an identity, got {other:?}"),
@@ -90,13 +96,13 @@ fn request_credential(identity: &Identity, meeting_id: &str, key: &TerminalKey) 
     Ask::RequestJoinCredential(RequestJoinCredential {
         identity_token: identity.identity_token.clone(),
         meeting_id: meeting_id.to_owned(),
-        password: String::new(),
         public_key: key.public_key().to_vec(),
+        ..Default::default()
     })
 }
 
 async fn credential(connection: &mut Connection, meeting_id: &str, key: &TerminalKey) -> String {
-    let identity = guest(connection).await;
+    let identity = guest(connection, key).await;
     match connection.request(request_credential(&identity, meeting_id, key)).await.unwrap() {
         Said::JoinCredential(credential) => credential.join_credential,
         other => panic!("expected a join credential, got {other:?}"),
@@ -222,7 +228,7 @@ async fn bad_credentials_are_refused_and_nobody_is_disturbed() {
     check(connection.request(ask).await, RefusalCode::BadCredential);
 
     let mut connection = stage.connect().await;
-    let identity = guest(&mut connection).await;
+    let identity = guest(&mut connection, &key).await;
     let ask = join(&connection, &stage.meeting_id, &identity.identity_token, &key);
     check(connection.request(ask).await, RefusalCode::BadCredential);
 
@@ -239,7 +245,9 @@ async fn log_in_with_a_wrong_password_or_an_unknown_name_gives_the_same_refusal(
     for user_name in ["ada", "nobody-of-that-name"] {
         let connection = stage.connect().await;
         let (user_name, password) = (user_name.to_owned(), "wrong".to_owned());
-        let answer = connection.request(Ask::LogIn(LogIn { user_name, password })).await;
+        let public_key = TerminalKey::generate().unwrap().public_key().to_vec();
+        let ask = Ask::LogIn(LogIn { user_name, password, public_key });
+        let answer = connection.request(ask).await;
         refusals.push(refused(answer));
     }
     assert_eq!(refusals[0].0, RefusalCode::NotLoggedIn);
@@ -258,7 +266,7 @@ async fn a_meeting_that_does_not_exist_and_one_that_is_not_shared_give_the_same_
     let mut refusals = Vec::new();
     for meeting_id in [&not_shared, &absent] {
         let mut connection = stage.connect().await;
-        let identity = guest(&mut connection).await;
+        let identity = guest(&mut connection, &key).await;
         let ask = request_credential(&identity, meeting_id, &key);
         refusals.push(refused(connection.request(ask).await));
     }
@@ -358,32 +366,41 @@ async fn what_can_not_be_read_is_refused() {
 /// A credential service that only publishes a key whose secret half the test has.
 struct KnownKeys(String);
 
-#[tonic::async_trait]
-impl CredentialService for KnownKeys {
-    async fn log_in(&self, _: Request<LogInRequest>) -> Result<Response<LogInResponse>, Status> {
-        Err(Status::unimplemented("only keys"))
-    }
+/// The calls that it does not answer.
+macro_rules! not_answered {
+    ($($call:ident($request:ty) -> $response:ty;)*) => {
+        #[tonic::async_trait]
+        impl CredentialService for KnownKeys {
+            async fn get_keys(
+                &self,
+                _: Request<GetKeysRequest>,
+            ) -> Result<Response<GetKeysResponse>, Status> {
+                Ok(Response::new(GetKeysResponse { jwks_json: self.0.clone() }))
+            }
 
-    async fn register_guest(
-        &self,
-        _: Request<RegisterGuestRequest>,
-    ) -> Result<Response<RegisterGuestResponse>, Status> {
-        Err(Status::unimplemented("only keys"))
-    }
+            async fn list_revocations(
+                &self,
+                _: Request<ListRevocationsRequest>,
+            ) -> Result<Response<ListRevocationsResponse>, Status> {
+                Ok(Response::new(ListRevocationsResponse::default()))
+            }
 
-    async fn issue_join_credential(
-        &self,
-        _: Request<IssueJoinCredentialRequest>,
-    ) -> Result<Response<IssueJoinCredentialResponse>, Status> {
-        Err(Status::unimplemented("only keys"))
-    }
-
-    async fn get_keys(
-        &self,
-        _: Request<GetKeysRequest>,
-    ) -> Result<Response<GetKeysResponse>, Status> {
-        Ok(Response::new(GetKeysResponse { jwks_json: self.0.clone() }))
-    }
+            $(async fn $call(&self, _: Request<$request>) -> Result<Response<$response>, Status> {
+                Err(Status::unimplemented("only keys"))
+            })*
+        }
+    };
+}
+not_answered! {
+    get_log_in_options(GetLogInOptionsRequest) -> GetLogInOptionsResponse;
+    log_in(LogInRequest) -> LogInResponse;
+    register_guest(RegisterGuestRequest) -> RegisterGuestResponse;
+    begin_oidc_log_in(BeginOidcLogInRequest) -> BeginOidcLogInResponse;
+    finish_oidc_log_in(FinishOidcLogInRequest) -> FinishOidcLogInResponse;
+    refresh_identity(RefreshIdentityRequest) -> RefreshIdentityResponse;
+    log_out(LogOutRequest) -> LogOutResponse;
+    issue_join_credential(IssueJoinCredentialRequest) -> IssueJoinCredentialResponse;
+    find_users(FindUsersRequest) -> FindUsersResponse;
 }
 
 #[tokio::test(flavor = "multi_thread")]

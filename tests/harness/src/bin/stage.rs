@@ -5,16 +5,27 @@
 //!
 //! - `stop|kill|start|restart SERVICE`, SERVICE being `nats`, `credential`, `meeting-registry`,
 //!   `access-control`, `mixer` or `relay N`
-//! - `meeting SUBJECT`: a new meeting that is shared; answers its `meeting_id`
+//! - `meeting SUBJECT`: a new meeting of Ada's that is shared; answers its `meeting_id` and its `link`
+//! - `private-meeting SUBJECT`: the same, not shared; answers its `meeting_id`
+//! - `scheduled SUBJECT SECONDS USER_NAME…`: one that begins in so many seconds, with these members;
+//!   the subject is one word; answers its `meeting_id`
 
 use std::io::{BufRead, Write, stdin, stdout};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use tributary_harness::directory::{Directory, User};
+use tributary_contracts::admin::v1::CreateMeetingRequest;
+use tributary_harness::directory::{Directory, ORGANISATION, User};
+use tributary_harness::peers::OidcServer;
 use tributary_harness::{Options, RelayOptions, Service, World};
+
+/// The password of everybody.
+const PASSWORD: &str = "a password for tests";
+/// Who has an account: log-in name, and the name shown to others. The first organises meetings.
+const PEOPLE: [(&str, &str); 3] = [("ada", "Ada"), ("grace", "Grace"), ("linus", "Linus")];
 
 #[derive(Parser)]
 struct Arguments {
@@ -24,58 +35,142 @@ struct Arguments {
     /// Name of a relay; repeat for more. "Office A" and "Office B" if not given.
     #[arg(long)]
     relay: Vec<String>,
+    /// The OpenID provider `test`, called "Test ID", is there, or will be when somebody logs in by it.
+    #[arg(long)]
+    oidc_issuer: Option<String>,
+    /// Nobody comes in without an account.
+    #[arg(long)]
+    no_guests: bool,
+    /// Port of a mail server on this machine; without it there is none.
+    #[arg(long)]
+    smtp: Option<u16>,
+}
+
+impl Arguments {
+    fn options(&self) -> Result<Options> {
+        let mut options = Options { voices_max: self.voices_max, ..Options::default() };
+        if !self.relay.is_empty() {
+            options.relays = self.relay.iter().map(|name| RelayOptions::named(name)).collect();
+        }
+        options.oidc = self.oidc_issuer.as_deref().map(OidcServer::provider_at);
+        if self.no_guests {
+            options = options.configured("credential.guests = false")?;
+        }
+        match self.smtp {
+            Some(port) => options.with_mail(port),
+            None => Ok(options),
+        }
+    }
+}
+
+/// A world, and who is in it.
+struct Stage {
+    world: World,
+    directory: Directory,
+    people: Vec<User>,
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    let mut options = Options { voices_max: arguments.voices_max, ..Options::default() };
-    if !arguments.relay.is_empty() {
-        options.relays = arguments.relay.iter().map(|name| RelayOptions::named(name)).collect();
-    }
+    let options = Arguments::parse().options()?;
     let relay_count = options.relays.len();
-    let mut world = World::start(options).await?;
+    let world = World::start(options).await?;
     let directory = world.directory()?;
-    let password = "a password for tests";
-    let user = directory.user("ada", "Ada", password).await?;
-    let meeting_id = directory.meeting(&user, "Test", true).await?;
+    let mut people = Vec::new();
+    let mut users = Vec::new();
+    for (user_name, display_name) in PEOPLE {
+        let user = directory.user(user_name, display_name, PASSWORD).await?;
+        users.push(json!({
+            "user_id": user.user_id,
+            "user_name": user_name,
+            "password": PASSWORD,
+            "display_name": display_name,
+        }));
+        people.push(user);
+    }
+    let mut stage = Stage { world, directory, people };
+    let meeting_id = stage.directory.meeting(stage.ada()?, "Test", true).await?;
     let relays = (0..relay_count)
-        .map(|index| Ok(json!({"name": world.relay_name(index)?, "url": world.relay_url(index)?})))
+        .map(|index| {
+            let world = &stage.world;
+            Ok(json!({"name": world.relay_name(index)?, "url": world.relay_url(index)?}))
+        })
         .collect::<Result<Vec<_>>>()?;
     say(&json!({
         "relays": relays,
-        "user": {"user_name": user.user_name, "password": password, "display_name": "Ada"},
+        "user": users.first(),
+        "users": users,
         "meeting_id": meeting_id,
     }))?;
 
     let mut lines = lines();
     while let Some(line) = lines.recv().await {
-        let answer = match obey(&mut world, &directory, &user, &line).await {
+        let answer = match stage.obey(&line).await {
             Ok(answer) => answer,
             Err(error) => json!({"error": format!("{error:#}")}),
         };
         say(&answer)?;
     }
-    world.end().await
+    stage.world.end().await
 }
 
-async fn obey(world: &mut World, directory: &Directory, user: &User, line: &str) -> Result<Value> {
-    let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
-    if command == "meeting" {
-        return Ok(json!({"meeting_id": directory.meeting(user, rest, true).await?}));
+impl Stage {
+    fn ada(&self) -> Result<&User> {
+        self.people.first().context("nobody is there")
     }
-    let service = service(rest)?;
-    match command {
-        "stop" => drop(world.terminate(service).await?),
-        "kill" => drop(world.kill(service).await?),
-        "start" => world.start_service(service).await?,
-        "restart" => {
-            world.terminate(service).await?;
-            world.start_service(service).await?;
+
+    async fn obey(&mut self, line: &str) -> Result<Value> {
+        let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match command {
+            "meeting" => {
+                let meeting_id = self.directory.meeting(self.ada()?, rest, false).await?;
+                let link = self.directory.share_link(self.ada()?, &meeting_id).await?.url;
+                return Ok(json!({"meeting_id": meeting_id, "link": link}));
+            }
+            "private-meeting" => {
+                let meeting_id = self.directory.meeting(self.ada()?, rest, false).await?;
+                return Ok(json!({"meeting_id": meeting_id}));
+            }
+            "scheduled" => return Ok(json!({"meeting_id": self.schedule(rest).await?})),
+            _ => {}
         }
-        other => bail!("unknown command {other:?}"),
+        let service = service(rest)?;
+        let world = &mut self.world;
+        match command {
+            "stop" => drop(world.terminate(service).await?),
+            "kill" => drop(world.kill(service).await?),
+            "start" => world.start_service(service).await?,
+            "restart" => {
+                world.terminate(service).await?;
+                world.start_service(service).await?;
+            }
+            other => bail!("unknown command {other:?}"),
+        }
+        Ok(json!({"done": line}))
     }
-    Ok(json!({"done": line}))
+
+    /// `SUBJECT SECONDS USER_NAME…`
+    async fn schedule(&self, words: &str) -> Result<String> {
+        let mut words = words.split_whitespace();
+        let subject = words.next().context("no subject")?.to_owned();
+        let ahead = words.next().context("no seconds")?.parse().context("read the seconds")?;
+        let members = words.map(|name| {
+            let found = self.people.iter().find(|person| person.user_name == name);
+            Ok(found.with_context(|| format!("there is no {name}"))?.user_id.clone())
+        });
+        let starts_at = SystemTime::now() + Duration::from_secs(ahead);
+        self.directory
+            .create_meeting(CreateMeetingRequest {
+                organisation: ORGANISATION.to_owned(),
+                subject,
+                organiser_user_id: self.ada()?.user_id.clone(),
+                organiser_display_name: "Ada".to_owned(),
+                member_user_ids: members.collect::<Result<_>>()?,
+                starts_at: Some(starts_at.into()),
+                ..Default::default()
+            })
+            .await
+    }
 }
 
 fn service(name: &str) -> Result<Service> {

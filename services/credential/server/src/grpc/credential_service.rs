@@ -1,150 +1,85 @@
 //! `tributary.credential.v1.CredentialService`.
 
-use std::sync::Arc;
-
-use prost_types::Timestamp;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
 use tributary_contracts::{
-    access::v1::{Action, DecideRequest, access_service_client::AccessServiceClient},
+    access::v1::access_service_client::AccessServiceClient,
     credential::v1::{
-        GetKeysRequest, GetKeysResponse, Identity, IssueJoinCredentialRequest,
-        IssueJoinCredentialResponse, LogInRequest, LogInResponse, RegisterGuestRequest,
+        BeginOidcLogInRequest, BeginOidcLogInResponse, FindUsersRequest, FindUsersResponse,
+        FinishOidcLogInRequest, FinishOidcLogInResponse, FoundUser, GetKeysRequest,
+        GetKeysResponse, GetLogInOptionsRequest, GetLogInOptionsResponse,
+        IssueJoinCredentialRequest, IssueJoinCredentialResponse, ListRevocationsRequest,
+        ListRevocationsResponse, LogInRequest, LogInResponse, LogOutRequest, LogOutResponse,
+        OidcProvider, RefreshIdentityRequest, RefreshIdentityResponse, RegisterGuestRequest,
         RegisterGuestResponse, credential_service_server::CredentialService,
     },
 };
-use tributary_credential_core::{
-    DisplayName, UserName, guest_id, identity_of_account, identity_of_guest, join_claims,
-};
-use tributary_identifiers::{KeyThumbprint, MeetingId, OrganisationId};
-use tributary_join_credential::IdentityClaims;
+use tributary_credential_core::{NameBeginning, token_end};
+use tributary_identifiers::UserId;
+use tributary_join_credential::Revoked;
 use tributary_password_hash::Hasher;
 use tributary_service_runtime::ServiceChannel;
 
-use super::{keys::Keys, status};
-use crate::{
-    accounts,
-    clock::unix_now,
-    metrics,
-    store::{Store, StoredAccount},
-};
+use super::{Identities, join, log_in, read_organisation, read_thumbprint, revocations, status};
+use crate::{authority::REVOCATIONS_PAGE, budgets::Attempts, metrics, oidc::OidcLogIn};
 
-/// Length of a SHA-256 thumbprint in base64url without padding.
-const THUMBPRINT_LENGTH: usize = 43;
+/// The most users that can be asked for by id at once.
+const USER_IDS_MAX: usize = 500;
 
 /// Answers the service. Clones share everything.
 #[derive(Clone)]
 pub struct CredentialApi {
-    store: Store,
-    hasher: Hasher,
-    keys: Arc<Keys>,
-    access: AccessServiceClient<ServiceChannel>,
+    parts: Parts,
+}
+
+/// What the service is made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// Tokens, accounts, keys.
+    pub identities: Identities,
+    /// How much may be tried.
+    pub attempts: Attempts,
+    /// Checks passwords.
+    pub hasher: Hasher,
+    /// Log-in at providers.
+    pub oidc: OidcLogIn,
+    /// The way to access-control.
+    pub access: AccessServiceClient<ServiceChannel>,
 }
 
 impl CredentialApi {
-    /// Over a database, a hasher, the keys and the way to access-control.
-    pub const fn new(
-        store: Store,
-        hasher: Hasher,
-        keys: Arc<Keys>,
-        access: AccessServiceClient<ServiceChannel>,
-    ) -> Self {
-        Self { store, hasher, keys, access }
-    }
-
-    /// The account that the request names. A name that no account can have is one that no account
-    /// has, so that the answer is the same.
-    async fn find_account(&self, request: &LogInRequest) -> Result<Option<StoredAccount>, Status> {
-        let organisation = OrganisationId::from_request(&request.organisation);
-        let user_name = request.user_name.trim().to_ascii_lowercase().parse::<UserName>();
-        let (Ok(organisation), Ok(user_name)) = (organisation, user_name) else {
-            return Ok(None);
-        };
-        let found = self.store.account_by_name(&organisation, &user_name).await;
-        found.map_err(|error| status::of_store(&error))
-    }
-
-    fn identity(&self, claims: IdentityClaims) -> Result<Identity, Status> {
-        let identity_token =
-            self.keys.signing().issue_identity(&claims).map_err(status::of_signing)?;
-        Ok(Identity {
-            identity_token,
-            user_id: claims.user_id.to_string(),
-            display_name: claims.display_name,
-            guest: claims.guest,
-            expires_at: Some(timestamp(claims.expires_at)),
-        })
-    }
-
-    /// Who asks: the token's claims, with the account as it is now.
-    async fn identify(&self, token: &str, now: u64) -> Result<IdentityClaims, Status> {
-        let claims = self.keys.verifying().verify_identity(token, now).map_err(|reason| {
-            tracing::debug!(%reason, "refused an identity token");
-            status::not_logged_in()
-        })?;
-        if claims.guest {
-            return Ok(claims);
-        }
-        let account = self
-            .store
-            .account(&claims.organisation, &claims.user_id)
-            .await
-            .map_err(|error| status::of_store(&error))?
-            .ok_or_else(status::not_logged_in)?;
-        Ok(IdentityClaims { display_name: account.display_name.as_str().to_owned(), ..claims })
-    }
-
-    /// Asks access-control. An answer that is no answer counts as none: nobody gets in by a fault.
-    async fn ask(
-        &self,
-        identity: &IdentityClaims,
-        meeting_id: MeetingId,
-        password: String,
-    ) -> Result<(), Status> {
-        let question = DecideRequest {
-            organisation: identity.organisation.to_string(),
-            meeting_id: meeting_id.to_string(),
-            user_id: identity.user_id.to_string(),
-            action: Action::Join.into(),
-            password,
-        };
-        match self.access.clone().decide(question).await {
-            Ok(answer) if answer.get_ref().allowed => Ok(()),
-            Ok(answer) => {
-                let reason = answer.get_ref().reason().as_str_name();
-                let user_id = &identity.user_id;
-                tracing::debug!(%meeting_id, %user_id, reason, "access-control refused");
-                metrics::join_credential("refused");
-                Err(status::may_not_join())
-            }
-            Err(error) => {
-                metrics::join_credential("unavailable");
-                if error.code() == Code::ResourceExhausted {
-                    return Err(status::busy());
-                }
-                tracing::warn!(code = ?error.code(), message = error.message(),
-                    "access-control did not decide");
-                Err(status::access_control_unavailable())
-            }
-        }
+    /// Of these parts.
+    pub const fn new(parts: Parts) -> Self {
+        Self { parts }
     }
 }
 
 #[tonic::async_trait]
 impl CredentialService for CredentialApi {
+    async fn get_log_in_options(
+        &self,
+        request: Request<GetLogInOptionsRequest>,
+    ) -> Result<Response<GetLogInOptionsResponse>, Status> {
+        let organisation = read_organisation(&request.into_inner().organisation)?;
+        let oidc_providers = self.parts.oidc.providers(&organisation).map(|provider| {
+            let provider = &provider.config;
+            OidcProvider {
+                provider_id: provider.id.clone(),
+                name: provider.shown_name().to_owned(),
+            }
+        });
+        Ok(Response::new(GetLogInOptionsResponse {
+            guests: self.parts.identities.guests,
+            oidc_providers: oidc_providers.collect(),
+        }))
+    }
+
     async fn log_in(
         &self,
         request: Request<LogInRequest>,
     ) -> Result<Response<LogInResponse>, Status> {
-        let request = request.into_inner();
-        let found = self.find_account(&request).await?;
-        let hash = found.as_ref().map(|stored| stored.password_hash.as_str());
-        let right = self.hasher.verify(&request.password, hash).await.map_err(status::of_hash)?;
-        let Some(stored) = found.filter(|_| right) else {
-            metrics::log_in("refused");
-            return Err(status::wrong_user_or_password());
-        };
-        metrics::log_in("accepted");
-        let identity = self.identity(identity_of_account(&stored.account, unix_now()))?;
+        let Parts { identities, attempts, hasher, .. } = &self.parts;
+        let identity =
+            log_in::with_password(identities, attempts, hasher, request.into_inner()).await?;
         Ok(Response::new(LogInResponse { identity: Some(identity) }))
     }
 
@@ -152,54 +87,171 @@ impl CredentialService for CredentialApi {
         &self,
         request: Request<RegisterGuestRequest>,
     ) -> Result<Response<RegisterGuestResponse>, Status> {
-        let request = request.into_inner();
-        let organisation = OrganisationId::from_request(&request.organisation)
-            .map_err(|error| status::invalid("organisation", &error))?;
-        let display_name: DisplayName = request
-            .display_name
-            .parse()
-            .map_err(|error| status::invalid("display_name", &error))?;
-        let user_id = accounts::new_id(guest_id).map_err(|error| status::of_create(&error))?;
-        let claims = identity_of_guest(organisation, user_id, &display_name, unix_now());
-        let identity = self.identity(claims)?;
+        let Parts { identities, attempts, .. } = &self.parts;
+        let identity = log_in::as_guest(identities, attempts, request.into_inner()).await?;
         Ok(Response::new(RegisterGuestResponse { identity: Some(identity) }))
+    }
+
+    async fn begin_oidc_log_in(
+        &self,
+        request: Request<BeginOidcLogInRequest>,
+    ) -> Result<Response<BeginOidcLogInResponse>, Status> {
+        let request = request.into_inner();
+        let organisation = read_organisation(&request.organisation)?;
+        let key_thumbprint = read_thumbprint(&request.key_thumbprint)?;
+        self.parts.identities.check_terminal(&key_thumbprint).await?;
+        let BeginOidcLogInRequest { provider_id, redirect_uri, .. } = &request;
+        let begun =
+            self.parts.oidc.begin(&organisation, provider_id, redirect_uri, key_thumbprint).await;
+        let begun = begun.map_err(|error| status::of_oidc(&error))?;
+        Ok(Response::new(BeginOidcLogInResponse {
+            authorization_url: begun.authorization_url,
+            state: begun.state,
+        }))
+    }
+
+    async fn finish_oidc_log_in(
+        &self,
+        request: Request<FinishOidcLogInRequest>,
+    ) -> Result<Response<FinishOidcLogInResponse>, Status> {
+        let request = request.into_inner();
+        let key_thumbprint = read_thumbprint(&request.key_thumbprint)?;
+        self.parts.identities.check_terminal(&key_thumbprint).await?;
+        let finished = self.parts.oidc.finish(&request.state, &request.code, key_thumbprint).await;
+        let claims = finished.map_err(|error| status::of_oidc(&error))?;
+        metrics::oidc_log_in("accepted");
+        let identity = self.parts.identities.issue(claims)?;
+        Ok(Response::new(FinishOidcLogInResponse { identity: Some(identity) }))
+    }
+
+    async fn refresh_identity(
+        &self,
+        request: Request<RefreshIdentityRequest>,
+    ) -> Result<Response<RefreshIdentityResponse>, Status> {
+        let Parts { identities, attempts, .. } = &self.parts;
+        let request = request.into_inner();
+        let RefreshIdentityRequest { identity_token, public_key, signed_at, proof } = &request;
+        let verified = identities
+            .identify(|verifier, now| {
+                verifier.verify_refresh(identity_token, public_key, *signed_at, proof, now)
+            })
+            .await
+            .inspect_err(|_| metrics::refresh("refused"))?;
+        let claims = verified.claims;
+        let token = attempts.token(&claims.organisation, &claims.user_id).await;
+        if !token.map_err(|error| status::of_store(&error))? {
+            metrics::refresh("refused");
+            return Err(status::try_later("too many tokens were asked for"));
+        }
+        metrics::refresh("accepted");
+        let identity = identities.issue(claims)?;
+        Ok(Response::new(RefreshIdentityResponse { identity: Some(identity) }))
+    }
+
+    async fn log_out(
+        &self,
+        request: Request<LogOutRequest>,
+    ) -> Result<Response<LogOutResponse>, Status> {
+        let Parts { identities, attempts, .. } = &self.parts;
+        let token = request.into_inner().identity_token;
+        identities.catch_up().await?;
+        let now = identities.clock.seconds();
+        let trust = identities.authority.trust();
+        let Ok(verified) = trust.verify(|verifier| verifier.verify_identity(&token, now)) else {
+            return Ok(Response::new(LogOutResponse {}));
+        };
+        let claims = verified.claims;
+        let granted = attempts.token(&claims.organisation, &claims.user_id).await;
+        if !granted.map_err(|error| status::of_store(&error))? {
+            return Err(status::try_later("too many tokens were asked for"));
+        }
+        let what = Revoked::Token(verified.token_id);
+        let revoked = identities.authority.revoke_until(what, token_end(claims.expires_at)).await;
+        revoked.map_err(|error| status::of_authority(&error))?;
+        Ok(Response::new(LogOutResponse {}))
     }
 
     async fn issue_join_credential(
         &self,
         request: Request<IssueJoinCredentialRequest>,
     ) -> Result<Response<IssueJoinCredentialResponse>, Status> {
+        let Parts { identities, access, .. } = &self.parts;
+        join::issue(identities, access, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn find_users(
+        &self,
+        request: Request<FindUsersRequest>,
+    ) -> Result<Response<FindUsersResponse>, Status> {
+        let Parts { identities, attempts, .. } = &self.parts;
         let request = request.into_inner();
-        let meeting_id: MeetingId =
-            request.meeting_id.parse().map_err(|error| status::invalid("meeting_id", &error))?;
-        let key_thumbprint = read_thumbprint(&request.key_thumbprint)?;
-        let now = unix_now();
-        let identity = self.identify(&request.identity_token, now).await?;
-        self.ask(&identity, meeting_id, request.password).await?;
-        let claims = join_claims(identity, meeting_id, key_thumbprint, now);
-        let join_credential =
-            self.keys.signing().issue_join(&claims).map_err(status::of_signing)?;
-        metrics::join_credential("issued");
-        let expires_at = Some(timestamp(claims.expires_at));
-        Ok(Response::new(IssueJoinCredentialResponse { join_credential, expires_at }))
+        let sought = Sought::read(&request)?;
+        let claims = identities.identify_by(&request.identity_token).await?.claims;
+        if claims.guest {
+            return Ok(Response::new(FindUsersResponse { users: Vec::new() }));
+        }
+        let of_store = |error| status::of_store(&error);
+        if !attempts.search(&claims.organisation, &claims.user_id).await.map_err(of_store)? {
+            return Err(status::try_later("too many searches were made"));
+        }
+        let found = match &sought {
+            Sought::Beginning(beginning) => {
+                identities.store.find_accounts(&claims.organisation, beginning).await
+            }
+            Sought::Ids(ids) => identities.store.accounts_by_id(&claims.organisation, ids).await,
+        };
+        let users = found.map_err(of_store)?.into_iter().map(|account| FoundUser {
+            user_id: account.user_id.to_string(),
+            user_name: account.user_name.to_string(),
+            display_name: account.display_name.to_string(),
+        });
+        Ok(Response::new(FindUsersResponse { users: users.collect() }))
     }
 
     async fn get_keys(
         &self,
         _request: Request<GetKeysRequest>,
     ) -> Result<Response<GetKeysResponse>, Status> {
-        Ok(Response::new(GetKeysResponse { jwks_json: self.keys.jwks().to_owned() }))
+        let identities = &self.parts.identities;
+        // Keys that were good a moment ago are better than none while the database is away.
+        if let Err(status) = identities.catch_up().await {
+            tracing::warn!(message = status.message(), "the keys may be old");
+        }
+        Ok(Response::new(GetKeysResponse { jwks_json: identities.authority.trust().jwks() }))
+    }
+
+    async fn list_revocations(
+        &self,
+        request: Request<ListRevocationsRequest>,
+    ) -> Result<Response<ListRevocationsResponse>, Status> {
+        let after = request.into_inner().after;
+        let listed = self.parts.identities.store.revocations(after, REVOCATIONS_PAGE).await;
+        let listed = listed.map_err(|error| status::of_store(&error))?;
+        let revocations = listed.iter().map(revocations::to_proto).collect();
+        Ok(Response::new(ListRevocationsResponse { revocations }))
     }
 }
 
-fn read_thumbprint(text: &str) -> Result<KeyThumbprint, Status> {
-    let why = "must be a SHA-256 JWK thumbprint: 43 characters of base64url";
-    match text.parse() {
-        Ok(thumbprint) if text.len() == THUMBPRINT_LENGTH => Ok(thumbprint),
-        _ => Err(status::invalid("key_thumbprint", &why)),
-    }
+/// Whom somebody looks for.
+enum Sought {
+    Beginning(NameBeginning),
+    Ids(Vec<UserId>),
 }
 
-fn timestamp(seconds: u64) -> Timestamp {
-    Timestamp { seconds: i64::try_from(seconds).unwrap_or(i64::MAX), nanos: 0 }
+impl Sought {
+    fn read(request: &FindUsersRequest) -> Result<Self, Status> {
+        if request.user_ids.is_empty() {
+            return NameBeginning::read(&request.beginning)
+                .map(Self::Beginning)
+                .map_err(|error| status::invalid("beginning", &error));
+        }
+        if !request.beginning.is_empty() {
+            return Err(status::invalid("beginning", &"must be empty if user_ids are given"));
+        }
+        if request.user_ids.len() > USER_IDS_MAX {
+            return Err(status::invalid("user_ids", &format!("must be at most {USER_IDS_MAX}")));
+        }
+        let ids = request.user_ids.iter().map(|id| id.parse()).collect::<Result<_, _>>();
+        ids.map(Self::Ids).map_err(|error| status::invalid("user_ids", &error))
+    }
 }

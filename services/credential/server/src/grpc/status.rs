@@ -8,7 +8,9 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use tributary_join_credential::SigningError;
 use tributary_password_hash::HashError;
 
-use crate::{accounts::CreateError, store::StoreError};
+use crate::{
+    accounts::CreateError, authority::AuthorityError, metrics, oidc::OidcError, store::StoreError,
+};
 
 /// Who says so, in `ErrorInfo.domain`.
 const DOMAIN: &str = "credential.tributary";
@@ -41,6 +43,39 @@ pub fn wrong_user_or_password() -> Status {
 pub fn not_logged_in() -> Status {
     let message = "the identity token is not valid any more; log in again";
     status(Code::Unauthenticated, "NOT_LOGGED_IN", message)
+}
+
+/// The identity token is bound to another key than the one that was given.
+pub fn other_key() -> Status {
+    let message = "the identity token is bound to another key; log in again";
+    status(Code::Unauthenticated, "OTHER_KEY", message)
+}
+
+/// Nothing that is bound to this terminal's key holds.
+pub fn terminal_revoked() -> Status {
+    let message = "the key of this terminal has been revoked; make a new key and log in again";
+    status(Code::PermissionDenied, "TERMINAL_REVOKED", message)
+}
+
+/// Too much was tried.
+pub fn try_later(why: &str) -> Status {
+    status(Code::ResourceExhausted, "TRY_LATER", format!("{why}; try again later"))
+}
+
+/// To who holds a share secret: the password of the meeting is wrong.
+pub fn wrong_meeting_password() -> Status {
+    status(Code::PermissionDenied, "WRONG_PASSWORD", "the password of the meeting is wrong")
+}
+
+/// To members: the meeting is over.
+pub fn meeting_ended() -> Status {
+    status(Code::FailedPrecondition, "MEETING_ENDED", "the meeting has ended")
+}
+
+/// The keys could not be read for too long.
+pub fn no_signing_key() -> Status {
+    let message = "the signing keys can't be read at the moment; try again";
+    status(Code::Unavailable, "NO_SIGNING_KEY", message)
 }
 
 /// The one answer to everybody who may not join, whatever the reason and whether or not there is
@@ -77,7 +112,7 @@ pub fn of_store(error: &StoreError) -> Status {
             let message = "the database does not answer at the moment; try again";
             status(Code::Unavailable, "DATABASE_UNAVAILABLE", message)
         }
-        StoreError::MalformedRow { .. } | StoreError::NoSigningKey => {
+        StoreError::MalformedRow { .. } => {
             tracing::error!(%error, "the database holds what it must not");
             internal()
         }
@@ -110,6 +145,55 @@ pub fn of_create(error: &CreateError) -> Status {
         CreateError::Store(error) => of_store(error),
         CreateError::Random => {
             tracing::error!(%error, "an account could not be created");
+            internal()
+        }
+    }
+}
+
+/// Keys or revocations could not be read or changed.
+pub fn of_authority(error: &AuthorityError) -> Status {
+    match error {
+        AuthorityError::Store(error) => of_store(error),
+        AuthorityError::TooManyKeys(error) => {
+            status(Code::ResourceExhausted, "TOO_MANY_KEYS", error.to_string())
+        }
+        AuthorityError::NoSuchKey => {
+            status(Code::NotFound, "NO_SUCH_KEY", "there is no such signing key")
+        }
+        AuthorityError::Sealing(_) | AuthorityError::Signing(_) => {
+            tracing::error!(%error, "a signing key can't be used");
+            internal()
+        }
+    }
+}
+
+/// A log-in at a provider did not succeed. What was wrong with it goes into the log.
+pub fn of_oidc(error: &OidcError) -> Status {
+    match error {
+        OidcError::NoSuchProvider => invalid("provider_id", &error),
+        OidcError::RedirectUri => invalid("redirect_uri", &error),
+        OidcError::TooMany => try_later("too many log-ins were begun"),
+        OidcError::Create(error) => of_create(error),
+        OidcError::Store(error) => of_store(error),
+        OidcError::Unavailable { reason } => {
+            metrics::oidc_log_in("unavailable");
+            tracing::warn!(%reason, "an OpenID Connect provider does not answer");
+            let message = "the log-in provider does not answer at the moment; try again";
+            status(Code::Unavailable, "PROVIDER_UNAVAILABLE", message)
+        }
+        OidcError::NotAllowed => {
+            metrics::oidc_log_in("refused");
+            let message = "only verified e-mail addresses of certain domains may enter here";
+            status(Code::Unauthenticated, "EMAIL_NOT_ALLOWED", message)
+        }
+        OidcError::AccountRemoved | OidcError::UnknownState | OidcError::Refused { .. } => {
+            metrics::oidc_log_in("refused");
+            tracing::info!(%error, "refused a log-in at an OpenID Connect provider");
+            let message = "the log-in was not good or is too old; begin it again";
+            status(Code::Unauthenticated, "OIDC_LOG_IN_FAILED", message)
+        }
+        OidcError::Random => {
+            tracing::error!(%error, "a log-in could not be begun");
             internal()
         }
     }

@@ -1,6 +1,5 @@
 //! `tributary.admin.v1.UserService`. The runtime lets in only who shows the admin token.
 
-use prost_types::Timestamp;
 use tonic::{Request, Response, Status};
 use tributary_contracts::admin::v1::{
     CreateUserRequest, CreateUserResponse, DeleteUserRequest, DeleteUserResponse, GetUserRequest,
@@ -9,23 +8,30 @@ use tributary_contracts::admin::v1::{
 use tributary_credential_core::{
     Account, DisplayName, InvalidPage, PageRequest, UserName, page_token,
 };
-use tributary_identifiers::{OrganisationId, UserId};
+use tributary_join_credential::Revoked;
 use tributary_password_hash::Hasher;
 
-use super::status;
-use crate::{accounts, store::Store};
+use super::{read_organisation, read_user_id, status, timestamp};
+use crate::{
+    accounts::{self, Names},
+    authority::Authority,
+    clock::Clock,
+    store::Store,
+};
 
 /// Answers the service. Clones share everything.
 #[derive(Clone)]
 pub struct UserApi {
     store: Store,
     hasher: Hasher,
+    authority: Authority,
+    clock: Clock,
 }
 
 impl UserApi {
-    /// Over a database and a hasher.
-    pub const fn new(store: Store, hasher: Hasher) -> Self {
-        Self { store, hasher }
+    /// Over a database, a hasher, and what revokes.
+    pub const fn new(store: Store, hasher: Hasher, authority: Authority, clock: Clock) -> Self {
+        Self { store, hasher, authority, clock }
     }
 }
 
@@ -46,10 +52,9 @@ impl UserService for UserApi {
         let account = accounts::create(
             &self.store,
             &self.hasher,
-            organisation,
-            user_name,
-            display_name,
+            Names { organisation, user_name, display_name },
             &request.password,
+            self.clock.seconds(),
         )
         .await
         .map_err(|error| status::of_create(&error))?;
@@ -110,34 +115,27 @@ impl UserService for UserApi {
         let request = request.into_inner();
         let organisation = read_organisation(&request.organisation)?;
         let user_id = read_user_id(&request.user_id)?;
-        let deleted = self
+        self.authority.catch_up().await.map_err(|error| status::of_authority(&error))?;
+        let all = Revoked::User(organisation.clone(), user_id.clone());
+        let revoked = self
             .store
-            .delete_account(&organisation, &user_id)
+            .delete_account(&organisation, &user_id, self.authority.revocation(all))
             .await
-            .map_err(|error| status::of_store(&error))?;
-        if !deleted {
-            return Err(status::no_such_user());
-        }
+            .map_err(|error| status::of_store(&error))?
+            .ok_or_else(status::no_such_user)?;
+        self.authority.has_been_revoked(revoked).await;
         tracing::info!(%user_id, "deleted an account");
         Ok(Response::new(DeleteUserResponse {}))
     }
 }
 
-fn read_organisation(text: &str) -> Result<OrganisationId, Status> {
-    OrganisationId::from_request(text).map_err(|error| status::invalid("organisation", &error))
-}
-
-fn read_user_id(text: &str) -> Result<UserId, Status> {
-    text.parse().map_err(|error| status::invalid("user_id", &error))
-}
-
 fn user(account: Account) -> User {
-    let seconds = i64::try_from(account.created_at).unwrap_or(i64::MAX);
     User {
         user_id: account.user_id.to_string(),
         organisation: account.organisation.to_string(),
         user_name: account.user_name.to_string(),
         display_name: account.display_name.to_string(),
-        created_at: Some(Timestamp { seconds, nanos: 0 }),
+        created_at: Some(timestamp(account.created_at)),
+        has_password: account.has_password,
     }
 }

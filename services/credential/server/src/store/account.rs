@@ -1,7 +1,7 @@
 //! Table `credential_account`.
 
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
-use tributary_credential_core::Account;
+use tributary_credential_core::{Account, folded};
 use tributary_identifiers::{OrganisationId, UserId};
 
 use super::{StoreError, StoredAccount};
@@ -17,8 +17,13 @@ pub struct Model {
     pub user_id: String,
     pub user_name: String,
     pub display_name: String,
+    /// In PHC form; empty for an account without a password.
     pub password_hash: String,
     pub created_at: i64,
+    /// As names are compared in searches.
+    pub display_name_folded: String,
+    /// How often a password was right.
+    pub log_ins: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -32,8 +37,7 @@ pub fn key(organisation: &OrganisationId, user_id: &UserId) -> (String, String) 
 }
 
 /// The row of a new account.
-pub fn row(new: &StoredAccount) -> Result<ActiveModel, StoreError> {
-    let account = &new.account;
+pub fn row(account: &Account, password_hash: Option<&str>) -> Result<ActiveModel, StoreError> {
     let created_at =
         i64::try_from(account.created_at).map_err(|_| StoreError::MalformedRow { table: TABLE })?;
     Ok(ActiveModel {
@@ -41,8 +45,10 @@ pub fn row(new: &StoredAccount) -> Result<ActiveModel, StoreError> {
         user_id: Set(account.user_id.to_string()),
         user_name: Set(account.user_name.to_string()),
         display_name: Set(account.display_name.to_string()),
-        password_hash: Set(new.password_hash.clone()),
+        password_hash: Set(password_hash.unwrap_or_default().to_owned()),
         created_at: Set(created_at),
+        display_name_folded: Set(folded(account.display_name.as_str())),
+        log_ins: Set(0),
     })
 }
 
@@ -51,13 +57,16 @@ impl TryFrom<Model> for StoredAccount {
 
     fn try_from(row: Model) -> Result<Self, StoreError> {
         let malformed = || StoreError::MalformedRow { table: TABLE };
+        let password_hash = Some(row.password_hash).filter(|hash| !hash.is_empty());
         let account = Account {
             organisation: row.organisation.parse().map_err(|_| malformed())?,
             user_id: row.user_id.parse().map_err(|_| malformed())?,
             user_name: row.user_name.parse().map_err(|_| malformed())?,
             display_name: row.display_name.parse().map_err(|_| malformed())?,
             created_at: u64::try_from(row.created_at).map_err(|_| malformed())?,
+            has_password: password_hash.is_some(),
         };
-        Ok(Self { account, password_hash: row.password_hash })
+        let log_ins = u64::try_from(row.log_ins).map_err(|_| malformed())?;
+        Ok(Self { account, password_hash, log_ins })
     }
 }

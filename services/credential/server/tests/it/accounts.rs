@@ -28,6 +28,7 @@ async fn a_created_account_can_be_read_and_deleted_once(database: ScratchDatabas
     let user = world.create_user("zoe").await;
     assert!(user.user_id.starts_with("user-"), "{user:?}");
     assert_eq!((user.organisation.as_str(), user.user_name.as_str()), ("default", "zoe"));
+    assert!(user.has_password);
     let age = now() - u64::try_from(user.created_at.unwrap().seconds).unwrap();
     assert!(age < 60, "{age}");
 

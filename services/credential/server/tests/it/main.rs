@@ -2,14 +2,27 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "helpers of tests fail by it, as tests do"
 )]
 
 mod accounts;
+mod find_users;
+mod forged_provider;
 mod guests;
 mod join_credentials;
+mod lockouts;
 mod log_in;
+mod nats;
+mod oidc;
+mod oidc_refusals;
+mod provider;
+mod refresh;
+mod revocations;
+mod rotation;
+mod sealed_keys;
 mod start;
 mod store;
 mod world;

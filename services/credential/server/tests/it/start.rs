@@ -6,10 +6,8 @@ use tributary_database::scratch::{self, ScratchDatabase};
 
 use crate::{
     on_both_databases,
-    world::{PASSWORD, World, now, platform},
+    world::{PASSWORD, World, lone_platform, now},
 };
-
-const NOWHERE: &str = "http://127.0.0.1:9";
 
 fn config(users: &[(&str, &str)]) -> Config {
     let users = users.iter().map(|(user_name, password)| BootstrapUser {
@@ -17,7 +15,7 @@ fn config(users: &[(&str, &str)]) -> Config {
         password: (*password).into(),
         ..BootstrapUser::default()
     });
-    Config { users: users.collect() }
+    Config { users: users.collect(), ..Config::default() }
 }
 
 async fn configured_accounts_are_created_once_and_left_alone_then(database: ScratchDatabase) {
@@ -68,7 +66,7 @@ async fn a_configured_account_that_can_not_be_is_named_and_its_password_is_not()
         (config(&[("zoe", "short")]), "\"zoe\": a password must be 8 to 1024 bytes long"),
         (config(&[("zoe", "")]), "\"zoe\": give either password or password_file"),
     ] {
-        let Err(error) = Server::load(users, platform(&database, NOWHERE)).await else {
+        let Err(error) = Server::load(users, lone_platform(&database)).await else {
             panic!("loaded with an account that can't be: {expected}");
         };
         let message = error.to_string();
@@ -80,7 +78,7 @@ async fn a_configured_account_that_can_not_be_is_named_and_its_password_is_not()
 #[tokio::test]
 async fn the_service_ends_when_it_is_told_to() {
     let database = scratch::sqlite();
-    let platform = platform(&database, NOWHERE);
+    let platform = lone_platform(&database);
     let server = Server::load(Config::default(), platform.clone()).await.unwrap();
     assert!(platform.readiness.is_ready());
     let running = tokio::spawn(server.run());

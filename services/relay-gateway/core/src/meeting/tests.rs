@@ -64,6 +64,7 @@ fn a_plan_gives_exceptions_their_own_track_and_takes_the_common_one_away() {
             participant: id(1),
             audio_slots: vec![Track::Minus(id(1))],
         }],
+        doubts: vec![],
     };
     assert!(meeting.handle_plan(plan, now));
     assert_eq!(receivers(&mut meeting, &track(Track::Common, 0, &[1, 9]), now), [2, 3]);
@@ -79,6 +80,7 @@ fn an_older_plan_or_epoch_changes_nothing() {
         version,
         speakers: speakers.iter().copied().map(ParticipantId).collect(),
         exceptions: vec![],
+        doubts: vec![],
     };
     assert!(meeting.handle_plan(plan(5, 3, &[1]), now));
     assert!(!meeting.handle_plan(plan(5, 2, &[2]), now));
@@ -119,6 +121,31 @@ fn only_the_loudest_voices_go_up_and_a_flood_is_cut() {
     assert!(flooded >= 800, "{flooded}");
 }
 
+#[test]
+fn who_is_doubted_by_the_plan_loses_the_slot_to_who_speaks() {
+    let mut meeting = meeting(4);
+    let start = Instant::now();
+    let heard = |sequences: std::ops::Range<u32>, meeting: &mut Meeting<u32>| {
+        let mut up = std::collections::BTreeSet::new();
+        for sequence in sequences {
+            let now = start + Duration::from_millis(u64::from(sequence) * 20);
+            for (number, level) in [(1, 0), (2, 0), (3, 0), (4, 25)] {
+                let mut sent = |frame: SendFrame| {
+                    up.insert((frame.participant.0, frame.level));
+                };
+                meeting.handle_audio(voice(number, sequence, level), now, &mut sent).unwrap();
+            }
+        }
+        up
+    };
+    let liars = [(1, 0), (2, 0), (3, 0)];
+    assert_eq!(heard(0..50, &mut meeting), liars.into());
+    let doubts = vec![(id(1), 90), (id(2), 90), (id(3), 90)];
+    meeting.handle_plan(RoutePlan { epoch: 1, version: 1, doubts, ..RoutePlan::default() }, start);
+    heard(50..150, &mut meeting);
+    assert_eq!(heard(150..200, &mut meeting), [(4, 25)].into());
+}
+
 proptest! {
     #[test]
     fn nobody_ever_gets_a_frame_they_can_be_heard_in(
@@ -135,7 +162,8 @@ proptest! {
                 audio_slots: if silent { vec![] } else { vec![Track::Minus(id(minus))] },
             })
             .collect();
-        meeting.handle_plan(RoutePlan { epoch: 1, version: 1, speakers: vec![], exceptions }, now);
+        let plan = RoutePlan { epoch: 1, version: 1, exceptions, ..RoutePlan::default() };
+        meeting.handle_plan(plan, now);
         for which in [Track::Common, Track::Minus(id(minus))] {
             for got in receivers(&mut meeting, &track(which, 0, &sources), now) {
                 prop_assert!(!sources.contains(&got));

@@ -6,7 +6,8 @@ use tributary_contracts::{
 };
 use tributary_identifiers::{ParticipantId, RelayId};
 use tributary_relay_gateway_core::{
-    AUDIO_SLOTS_MAX, Needs, ParticipantPlan, RoutePlan, SOURCES_MAX, SendFrame, Track, TrackFrame,
+    AUDIO_SLOTS_MAX, DOUBTS_MAX, Needs, ParticipantPlan, RoutePlan, SOURCES_MAX, SendFrame, Track,
+    TrackFrame,
 };
 use tributary_rtc_session::PAYLOAD_BYTES_MAX;
 
@@ -48,6 +49,10 @@ fn track(track: &media::Track) -> Option<Track> {
 
 /// Tracks that this software does not know are left out of the slots.
 pub(super) fn route_plan(plan: relay::RoutePlan) -> RoutePlan {
+    let level_doubt = |doubt: &relay::LevelDoubt| {
+        let correction = u8::try_from(doubt.correction).unwrap_or(u8::MAX);
+        (ParticipantId(doubt.participant_id), correction)
+    };
     let participant_plan = |plan: relay::ParticipantPlan| ParticipantPlan {
         participant: ParticipantId(plan.participant_id),
         audio_slots: plan.audio_slots.iter().filter_map(track).take(AUDIO_SLOTS_MAX).collect(),
@@ -57,6 +62,7 @@ pub(super) fn route_plan(plan: relay::RoutePlan) -> RoutePlan {
         version: plan.version,
         speakers: plan.speaker_ids.into_iter().map(ParticipantId).collect(),
         exceptions: plan.exceptions.into_iter().map(participant_plan).collect(),
+        doubts: plan.doubts.iter().take(DOUBTS_MAX).map(level_doubt).collect(),
     }
 }
 

@@ -51,8 +51,12 @@ impl Roster {
                 }
             }
             Some(Body::Ended(_)) => self.participants.clear(),
+            // Not about who is in.
+            Some(
+                Body::MembersChanged(_) | Body::MeetingChanged(_) | Body::AttachmentsChanged(_),
+            )
             // An event of a newer version: its number counts, its content does not.
-            None => {}
+            | None => {}
         }
         Applied::Next
     }
@@ -60,7 +64,10 @@ impl Roster {
 
 #[cfg(test)]
 mod tests {
-    use tributary_contracts::event::v1::{ParticipantJoined, ParticipantLeft, ParticipantMuted};
+    use tributary_contracts::event::v1::{
+        AttachmentsChanged, MeetingChanged, MembersChanged, ParticipantJoined, ParticipantLeft,
+        ParticipantMuted,
+    };
 
     use super::*;
 
@@ -71,6 +78,20 @@ mod tests {
     fn joined(participant_id: u32) -> Body {
         let participant = Participant { participant_id, ..Participant::default() };
         Body::Joined(ParticipantJoined { participant: Some(participant) })
+    }
+
+    #[test]
+    fn events_about_the_meeting_count_and_change_nobody() {
+        let mut roster = Roster::default();
+        roster.apply(&event(1, joined(1)));
+        let before = roster.participants.clone();
+        let members = Body::MembersChanged(MembersChanged { members: 3 });
+        let changed = Body::MeetingChanged(MeetingChanged { subject: "New".into() });
+        let attached = Body::AttachmentsChanged(AttachmentsChanged { attachments: 1 });
+        for (number, body) in (2..).zip([members, changed, attached]) {
+            assert_eq!(roster.apply(&event(number, body)), Applied::Next);
+        }
+        assert_eq!((roster.participants, roster.event_number), (before, 4));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use tributary_message_bus::subjects::MeetingScope;
 use crate::{
     media::{MediaHandle, TerminalId},
     meetings::Hub,
+    trust::Hold,
     upstream::Upstream,
 };
 
@@ -141,13 +142,21 @@ impl Attached {
         }
     }
 
-    /// The connection is lost: the participant stays for a while, then leaves.
-    pub(crate) fn lose(self: &Arc<Self>, attachment: Attachment) {
+    /// The connection is lost: the participant stays for a while, then leaves; at once if what it
+    /// joined by is revoked.
+    pub(crate) fn lose(self: &Arc<Self>, attachment: Attachment, joined_by: Option<Hold>) {
         let attached = self.clone();
         self.tasks.spawn(async move {
             let key = (attachment.hub.scope.clone(), attachment.participant);
+            let revoked = async {
+                match &joined_by {
+                    Some(hold) => hold.revoked().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 () = tokio::time::sleep(attached.grace) => {}
+                () = revoked => {}
                 // The relay goes: the participant may come back elsewhere, or here after a restart.
                 () = attached.shutdown.cancelled() => return,
             }

@@ -1,33 +1,49 @@
-//! One terminal's connection: takes requests in order, passes on what happens in its meeting.
+//! One terminal's connection: takes requests in order, passes on what happens in its meeting and what
+//! its user is told.
 
 use std::{
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use prost::Message as _;
-use tokio::sync::{broadcast, watch};
+use tokio::{
+    sync::{broadcast, watch},
+    task::JoinHandle,
+    time::Instant as Moment,
+};
 use tokio_util::sync::CancellationToken;
 use tributary_contracts::{
-    event::v1::{LeaveReason, MeetingEvent, meeting_event::Body as EventBody},
+    event::v1::{LeaveReason, meeting_event::Body as EventBody},
     terminal::v1::{
         Draining, RefusalCode, RelayMessage, Roster, Speakers, TerminalMessage, Welcome,
         relay_message::Body,
     },
 };
-use tributary_identifiers::ParticipantId;
+use tributary_identifiers::{OrganisationId, ParticipantId, UserId};
 
-use super::{Shared, attached::Attachment};
-use crate::{meetings::Happening, refusal::Refused};
+use super::{
+    Shared,
+    allowance::Allowance,
+    attached::Attachment,
+    fate::{Fate, own_fate},
+    standing::Standing,
+};
+use crate::{
+    meetings::Happening,
+    notices::{Feed, Sent, Told},
+    refusal::Refused,
+    upstream::ACCESS,
+};
 
 /// A terminal pings every 5 s; silent for so long, it is gone.
 const SILENCE_MAX: Duration = Duration::from_secs(20);
+/// Who has not joined and hears no notices must ask for something within this time.
+const IDLE_MAX: Duration = Duration::from_secs(120);
 /// A terminal that does not take a message in this time is gone.
 const WRITE_TIME_MAX: Duration = Duration::from_secs(5);
-/// Requests in a row, and a second, before a terminal is told to slow down.
-const REQUESTS_BURST: f64 = 60.0;
-const REQUESTS_PER_SECOND: f64 = 20.0;
 pub(super) const NONCE_BYTES: usize = 32;
 
 /// The connection is at its end.
@@ -46,6 +62,8 @@ pub(super) enum Participation {
     Kept,
     /// Goes at once; the registry knows already.
     Gone,
+    /// Goes at once, and the registry is told.
+    Removed,
 }
 
 /// What a joined terminal follows.
@@ -58,15 +76,38 @@ pub(super) struct Following {
     pub(super) organiser: bool,
 }
 
-/// What a connection has come to: which nonce it was given, and what it follows.
+/// What a terminal that hears notices follows.
+pub(super) struct Listening {
+    pub(super) organisation: OrganisationId,
+    pub(super) user: UserId,
+    pub(super) told: broadcast::Receiver<Arc<Told>>,
+    pub(super) sent: Sent,
+    // Ends when nobody listens to it any more.
+    pub(super) _feed: Arc<Feed>,
+}
+
+/// What a connection has come to: which nonce it was given, by which tokens it stands, and what it
+/// follows.
 pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
+    pub(super) address: IpAddr,
     pub(super) nonce: [u8; NONCE_BYTES],
+    pub(super) standing: Standing,
     pub(super) following: Option<Following>,
+    pub(super) listening: Option<Listening>,
+    pub(super) sharing: Option<Sharing>,
+}
+
+/// A share that is being carried out. It waits for other people's mail servers, and meanwhile the
+/// connection goes on.
+pub(super) struct Sharing {
+    pub(super) request_id: u64,
+    pub(super) answer: JoinHandle<Result<Body, Refused>>,
 }
 
 pub(super) struct Connection {
     pub(super) session: Session,
+    pub(super) asked_at: Moment,
     socket: WebSocket,
     shutdown: CancellationToken,
     allowance: Allowance,
@@ -77,27 +118,51 @@ enum Wake {
     Happening(Result<Arc<Happening>, broadcast::error::RecvError>),
     Speakers,
     Replaced,
+    Told(Result<Arc<Told>, broadcast::error::RecvError>),
+    Shared(Result<Body, Refused>),
+    Revoked,
     Silence,
+    Idle,
     Shutdown,
 }
 
 impl Connection {
-    pub(super) fn new(shared: Arc<Shared>, socket: WebSocket, shutdown: CancellationToken) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        address: IpAddr,
+        socket: WebSocket,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let session = Session {
+            shared,
+            address,
+            nonce: [0; NONCE_BYTES],
+            standing: Standing::default(),
+            following: None,
+            listening: None,
+            sharing: None,
+        };
         let allowance = Allowance::new(Instant::now());
-        let session = Session { shared, nonce: [0; NONCE_BYTES], following: None };
-        Self { session, socket, shutdown, allowance }
+        Self { session, asked_at: Moment::now(), socket, shutdown, allowance }
     }
 
     pub(super) async fn run(mut self) {
         let end = self.serve().await;
-        let following = self.session.following.take();
-        let attached = self.session.shared.attached.clone();
-        match (end, following) {
-            (End::Closed { participation: Participation::Gone, .. }, Some(following)) => {
+        let Self { mut session, socket, .. } = self;
+        // Gone for the terminal, however long the registry takes.
+        drop(socket);
+        let Some(following) = session.following.take() else { return };
+        let attached = session.shared.attached.clone();
+        match end {
+            End::Closed { participation: Participation::Gone, .. } => {
                 attached.leave(following.attachment, None).await;
             }
-            (_, Some(following)) => attached.lose(following.attachment),
-            (_, None) => {}
+            End::Closed { participation: Participation::Removed, .. } => {
+                attached.leave(following.attachment, Some(LeaveReason::TerminalLost)).await;
+            }
+            End::Closed { participation: Participation::Kept, .. } | End::Lost => {
+                attached.lose(following.attachment, session.standing.joined.take());
+            }
         }
     }
 
@@ -117,10 +182,7 @@ impl Connection {
 
     async fn greet(&mut self) -> Result<(), End> {
         if getrandom::fill(&mut self.session.nonce).is_err() {
-            return Err(End::Closed {
-                code: close_code::ERROR,
-                participation: Participation::Kept,
-            });
+            return Err(closed(close_code::ERROR, Participation::Kept));
         }
         let welcome = Welcome {
             nonce: self.session.nonce.to_vec(),
@@ -132,22 +194,28 @@ impl Connection {
     }
 
     async fn follow(&mut self) -> End {
-        let mut last_heard = tokio::time::Instant::now();
+        let mut last_heard = Moment::now();
         loop {
             let wake = self.wake(last_heard + SILENCE_MAX).await;
-            if matches!(wake, Wake::Message(_)) {
-                last_heard = tokio::time::Instant::now();
-            }
+            let heard = matches!(wake, Wake::Message(_));
             if let Err(end) = self.handle(wake).await {
                 return end;
+            }
+            if heard {
+                // From here on the terminal has been listened to again.
+                last_heard = Moment::now();
             }
         }
     }
 
-    async fn wake(&mut self, silent_at: tokio::time::Instant) -> Wake {
+    async fn wake(&mut self, silent_at: Moment) -> Wake {
+        let revoked = self.session.standing.revoked();
+        let idle_at = self.asked_at + IDLE_MAX;
         let Self { socket, shutdown, session, .. } = self;
+        let Session { following, listening, sharing, .. } = session;
+        let may_be_idle = following.is_none() && listening.is_none();
         let happens = async {
-            match &mut session.following {
+            match following {
                 None => std::future::pending().await,
                 Some(Following { attachment, happenings, speakers, .. }) => tokio::select! {
                     happening = happenings.recv() => Wake::Happening(happening),
@@ -157,22 +225,61 @@ impl Connection {
                 },
             }
         };
+        let is_told = async {
+            match listening {
+                None => std::future::pending().await,
+                Some(listening) => Wake::Told(listening.told.recv().await),
+            }
+        };
+        let is_shared = async {
+            match sharing {
+                None => std::future::pending().await,
+                Some(sharing) => {
+                    Wake::Shared((&mut sharing.answer).await.unwrap_or_else(|error| {
+                        tracing::error!(%error, "sharing a meeting");
+                        Err(Refused::try_again(ACCESS))
+                    }))
+                }
+            }
+        };
+        let something = async {
+            tokio::select! {
+                message = socket.recv() => Wake::Message(message),
+                wake = happens => wake,
+                wake = is_told => wake,
+                wake = is_shared => wake,
+                () = tokio::time::sleep_until(silent_at) => Wake::Silence,
+                () = tokio::time::sleep_until(idle_at), if may_be_idle => Wake::Idle,
+                () = shutdown.cancelled() => Wake::Shutdown,
+            }
+        };
         tokio::select! {
-            message = socket.recv() => Wake::Message(message),
-            wake = happens => wake,
-            () = tokio::time::sleep_until(silent_at) => Wake::Silence,
-            () = shutdown.cancelled() => Wake::Shutdown,
+            // Before whatever else there is to do for this terminal.
+            biased;
+            () = revoked => Wake::Revoked,
+            wake = something => wake,
         }
     }
 
     async fn handle(&mut self, wake: Wake) -> Result<(), End> {
         match wake {
             Wake::Message(Some(Ok(message))) => self.handle_message(message).await,
-            Wake::Message(Some(Err(error))) => Err(self.too_large_or_lost(&error)),
+            Wake::Message(Some(Err(error))) => Err(too_large_or_lost(&error)),
             Wake::Message(None) | Wake::Silence => Err(End::Lost),
             Wake::Happening(Ok(happening)) => self.pass_on(&happening).await,
             Wake::Happening(Err(_)) => self.send_roster().await,
             Wake::Speakers => self.send_speakers().await,
+            Wake::Told(Ok(told)) => self.tell(&told).await,
+            Wake::Told(Err(_)) => self.tell_all().await,
+            Wake::Shared(answer) => {
+                let request_id =
+                    self.session.sharing.take().map_or(0, |sharing| sharing.request_id);
+                match answer {
+                    Ok(reply) => self.send(request_id, reply).await,
+                    Err(refused) => self.refuse(request_id, refused).await,
+                }
+            }
+            Wake::Revoked => self.end_revoked().await,
             Wake::Replaced => {
                 // The newer connection holds the participant now.
                 self.session.following = None;
@@ -180,20 +287,17 @@ impl Connection {
                 self.refuse(0, Refused::new(RefusalCode::Replaced, text)).await?;
                 Err(closed(close_code::NORMAL, Participation::Kept))
             }
+            Wake::Idle => {
+                let text =
+                    "nothing was asked for two minutes: connect again when there is something";
+                self.refuse(0, Refused::new(RefusalCode::TryAgain, text)).await?;
+                Err(closed(close_code::NORMAL, Participation::Kept))
+            }
             Wake::Shutdown => {
                 self.send(0, Body::Draining(Draining {})).await?;
                 Err(closed(close_code::RESTART, Participation::Kept))
             }
         }
-    }
-
-    fn too_large_or_lost(&self, error: &axum::Error) -> End {
-        // The library hides the kind; the size limit is the only one with these words.
-        let text = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-        if text.contains("too long") || text.contains("too big") || text.contains("Space limit") {
-            return closed(close_code::SIZE, Participation::Kept);
-        }
-        End::Lost
     }
 
     async fn handle_message(&mut self, message: Message) -> Result<(), End> {
@@ -220,6 +324,36 @@ impl Connection {
         }
     }
 
+    /// A token that the connection stands by was revoked: the participant goes too.
+    pub(super) async fn end_revoked(&mut self) -> Result<(), End> {
+        let end = closed(close_code::POLICY, Participation::Removed);
+        // A terminal that does not take this is out all the same.
+        let _ = self.refuse(0, Refused::revoked()).await;
+        Err(end)
+    }
+
+    /// Answers a request that was not carried out.
+    pub(super) async fn refuse(&mut self, in_reply_to: u64, refused: Refused) -> Result<(), End> {
+        metrics::counter!("tributary_relay_refusals_total", "code" => refused.code.as_str_name())
+            .increment(1);
+        self.send(in_reply_to, Body::Refusal(refused.into_message())).await
+    }
+
+    pub(super) async fn send(&mut self, in_reply_to: u64, body: Body) -> Result<(), End> {
+        let message = RelayMessage { in_reply_to, body: Some(body) };
+        self.write(Message::Binary(message.encode_to_vec().into())).await
+    }
+
+    pub(super) async fn write(&mut self, message: Message) -> Result<(), End> {
+        match tokio::time::timeout(WRITE_TIME_MAX, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(End::Lost),
+        }
+    }
+}
+
+/// What happens in the meeting.
+impl Connection {
     async fn pass_on(&mut self, happening: &Happening) -> Result<(), End> {
         let Some(following) = &mut self.session.following else { return Ok(()) };
         if happening.event.number <= following.cursor {
@@ -235,7 +369,7 @@ impl Connection {
             let _ = self.session.shared.media.set_muted(terminal, muted.muted).await;
         }
         self.write(Message::Binary(happening.encoded.clone())).await?;
-        match own_fate(&happening.event, own, &self.session.shared) {
+        match own_fate(&happening.event, own, &self.session.shared.relay) {
             Fate::Stays => Ok(()),
             Fate::Ended => {
                 let text = "the meeting is over";
@@ -272,94 +406,17 @@ impl Connection {
         let speaker_ids = speakers.into_iter().map(|speaker| speaker.0).collect();
         self.send(0, Body::Speakers(Speakers { speaker_ids })).await
     }
+}
 
-    /// Answers a request that was not carried out.
-    pub(super) async fn refuse(&mut self, in_reply_to: u64, refused: Refused) -> Result<(), End> {
-        metrics::counter!("tributary_relay_refusals_total", "code" => refused.code.as_str_name())
-            .increment(1);
-        self.send(in_reply_to, Body::Refusal(refused.into_message())).await
+fn too_large_or_lost(error: &axum::Error) -> End {
+    // The library hides the kind; the size limit is the only one with these words.
+    let text = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    if text.contains("too long") || text.contains("too big") || text.contains("Space limit") {
+        return closed(close_code::SIZE, Participation::Kept);
     }
-
-    pub(super) async fn send(&mut self, in_reply_to: u64, body: Body) -> Result<(), End> {
-        let message = RelayMessage { in_reply_to, body: Some(body) };
-        self.write(Message::Binary(message.encode_to_vec().into())).await
-    }
-
-    async fn write(&mut self, message: Message) -> Result<(), End> {
-        match tokio::time::timeout(WRITE_TIME_MAX, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            _ => Err(End::Lost),
-        }
-    }
+    End::Lost
 }
 
 pub(super) fn closed(code: u16, participation: Participation) -> End {
     End::Closed { code, participation }
-}
-
-enum Fate {
-    Stays,
-    Ended,
-    Elsewhere,
-    TakenOut,
-}
-
-/// What an event means for the participant of this connection.
-fn own_fate(event: &MeetingEvent, own: ParticipantId, shared: &Shared) -> Fate {
-    match &event.body {
-        Some(EventBody::Ended(_)) => Fate::Ended,
-        Some(EventBody::Left(left)) if left.participant_id == own.0 => match left.reason() {
-            LeaveReason::MeetingEnded => Fate::Stays,
-            _ => Fate::TakenOut,
-        },
-        Some(EventBody::Joined(joined)) => match &joined.participant {
-            Some(participant)
-                if participant.participant_id == own.0
-                    && participant.relay_id != shared.relay.as_str() =>
-            {
-                Fate::Elsewhere
-            }
-            _ => Fate::Stays,
-        },
-        _ => Fate::Stays,
-    }
-}
-
-/// A token bucket for requests.
-struct Allowance {
-    tokens: f64,
-    filled_at: Instant,
-}
-
-impl Allowance {
-    fn new(now: Instant) -> Self {
-        Self { tokens: REQUESTS_BURST, filled_at: now }
-    }
-
-    fn take(&mut self, now: Instant) -> bool {
-        let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
-        self.tokens = (self.tokens + passed * REQUESTS_PER_SECOND).min(REQUESTS_BURST);
-        self.filled_at = now;
-        if self.tokens < 1.0 {
-            return false;
-        }
-        self.tokens -= 1.0;
-        true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_allowance_takes_a_burst_and_then_a_steady_rate() {
-        let start = Instant::now();
-        let mut allowance = Allowance::new(start);
-        let burst = (0..1000).filter(|_| allowance.take(start)).count();
-        assert_eq!(burst, REQUESTS_BURST as usize);
-        let later = start + Duration::from_secs(1);
-        let steady = (0..1000).filter(|_| allowance.take(later)).count();
-        assert_eq!(steady, REQUESTS_PER_SECOND as usize);
-    }
 }

@@ -1,15 +1,19 @@
 //! The WebSocket at `/terminal/v1`: who may open one, and how large its messages may be.
 
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
-    extract::{State, WebSocketUpgrade},
+    extract::{ConnectInfo, State, WebSocketUpgrade},
     http::{HeaderMap, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Shared, connection::Connection};
+use crate::address::client_address;
 
 /// Largest message either way.
 pub(super) const MESSAGE_BYTES_MAX: usize = 64 << 10;
@@ -31,6 +35,7 @@ pub(crate) struct WebSocketState {
 /// Opens a terminal's connection.
 pub(crate) async fn upgrade(
     State(state): State<WebSocketState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -42,14 +47,27 @@ pub(crate) async fn upgrade(
         let text = "this relay is full: try another one, or again later\n";
         return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     }
+    let address = state.shared.address_of(peer.ip(), &headers);
     upgrade
         .max_message_size(MESSAGE_BYTES_MAX)
         .max_frame_size(MESSAGE_BYTES_MAX)
         .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
         .on_upgrade(move |socket| {
-            let connection = Connection::new(state.shared, socket, state.shutdown);
+            let connection = Connection::new(state.shared, address, socket, state.shutdown);
             state.connections.track_future(connection.run())
         })
+}
+
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+impl Shared {
+    /// The address that a request comes from, as far as the proxies in between are trusted.
+    pub(crate) fn address_of(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let values = headers.get_all(FORWARDED_FOR).iter();
+        // What is not ASCII is nonsense, at which the search ends.
+        let values: Vec<_> = values.map(|value| value.to_str().unwrap_or("?")).collect();
+        client_address(peer, values.into_iter(), &self.trusted_proxies)
+    }
 }
 
 /// A browser always sends `Origin`: it must be this server's own, or an allowed one. Other programs

@@ -1,0 +1,208 @@
+//! How much may be tried: log-ins with a password, guests, searches, refreshes.
+//!
+//! **Invariant:** of any number of guesses at one account's password, made at once or one after the
+//! other and at whatever replica, no more are looked at than the budget allows.
+
+use aws_lc_rs::digest;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use tributary_identifiers::{OrganisationId, UserId};
+use tributary_sliding_window::{Budgets, Claim, Outcome, Spend};
+
+use crate::{clock::Clock, config::Limits, store::StoreError};
+
+/// Attempts are remembered for so long; longer than every window.
+pub const REMEMBERED_MILLIS: u64 = 2 * 3600 * 1000;
+
+const HOUR_SECONDS: u64 = 3600;
+const MINUTE_SECONDS: u64 = 60;
+
+/// How often one user may refresh or log out in an hour, on all terminals together.
+const TOKENS_PER_HOUR: u32 = 240;
+/// How many log-ins may be begun at one provider in ten minutes, which is how long each is kept.
+const OIDC_BEGINS: u32 = 20_000;
+
+/// The service's budgets. Clones share everything.
+#[derive(Clone)]
+pub struct Attempts {
+    budgets: Budgets,
+    limits: Limits,
+    clock: Clock,
+}
+
+/// Who tries a password, as far as budgets go.
+pub struct Guess {
+    user: String,
+    /// So many passwords of the account were right; each begins a new row of tries.
+    log_ins: u64,
+    prefix: String,
+}
+
+impl Guess {
+    /// At the log-in name as it was typed, from this prefix.
+    pub fn new(organisation: &str, user_name: &str, log_ins: u64, prefix: &str) -> Self {
+        // Hashed, as what was typed can be anything, a password too.
+        let typed = [organisation.as_bytes(), &[0], user_name.as_bytes()].concat();
+        let user = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, &typed));
+        Self { user, log_ins, prefix: prefix.to_owned() }
+    }
+
+    fn tries(&self) -> String {
+        format!("log-in-tries/{}/{}", self.user, self.log_ins)
+    }
+
+    fn wrong(&self) -> String {
+        format!("log-in-wrong/{}", self.user)
+    }
+
+    fn wrong_from(&self) -> String {
+        format!("log-in-wrong-from/{}", self.prefix)
+    }
+}
+
+/// Which budget of a guess is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Locked {
+    /// The account's.
+    User,
+    /// The address prefix's.
+    Prefix,
+}
+
+impl Attempts {
+    /// In these budgets.
+    pub const fn new(budgets: Budgets, limits: Limits, clock: Clock) -> Self {
+        Self { budgets, limits, clock }
+    }
+
+    async fn claim(&self, claims: &[Claim]) -> Result<Outcome, StoreError> {
+        Ok(self.budgets.claim(claims, self.clock.millis()).await?)
+    }
+
+    async fn one(&self, key: String, limit: u32, window_seconds: u64) -> Result<bool, StoreError> {
+        let claim = Claim { key, limit, window_seconds, spend: Spend::One };
+        Ok(self.claim(&[claim]).await? == Outcome::Granted)
+    }
+
+    /// Before a password is looked at: takes a try, and says what is locked. A row of tries ends
+    /// with a right password; wrong ones are counted besides, and go on counting after it.
+    pub async fn begin_guess(&self, guess: &Guess) -> Result<Option<Locked>, StoreError> {
+        let user = |key, spend| self.claim_of_user(key, spend);
+        let outcome = self
+            .claim(&[
+                user(guess.tries(), Spend::One),
+                user(guess.wrong(), Spend::Nothing),
+                self.claim_of_prefix(guess.wrong_from(), Spend::Nothing),
+            ])
+            .await?;
+        Ok(match outcome {
+            Outcome::Granted => None,
+            Outcome::Exhausted { key_index: 2 } => Some(Locked::Prefix),
+            Outcome::Exhausted { .. } => Some(Locked::User),
+        })
+    }
+
+    /// Notes that a password was wrong.
+    pub async fn was_wrong(&self, guess: &Guess) -> Result<(), StoreError> {
+        // Each by itself: one that is full must not keep the other from filling.
+        self.claim(&[self.claim_of_user(guess.wrong(), Spend::One)]).await?;
+        self.claim(&[self.claim_of_prefix(guess.wrong_from(), Spend::One)]).await?;
+        Ok(())
+    }
+
+    fn claim_of_user(&self, key: String, spend: Spend) -> Claim {
+        let limit = self.limits.wrong_passwords_per_user;
+        Claim { key, limit, window_seconds: self.limits.lockout_seconds(), spend }
+    }
+
+    fn claim_of_prefix(&self, key: String, spend: Spend) -> Claim {
+        let limit = self.limits.wrong_passwords_per_prefix;
+        Claim { key, limit, window_seconds: self.limits.lockout_seconds(), spend }
+    }
+
+    /// Whether one more guest may come from this prefix.
+    pub async fn guest(&self, prefix: &str) -> Result<bool, StoreError> {
+        self.one(format!("guests/{prefix}"), self.limits.guests_per_hour, HOUR_SECONDS).await
+    }
+
+    /// Whether this user may search once more.
+    pub async fn search(
+        &self,
+        organisation: &OrganisationId,
+        user_id: &UserId,
+    ) -> Result<bool, StoreError> {
+        let key = format!("search/{organisation}/{user_id}");
+        self.one(key, self.limits.searches_per_minute, MINUTE_SECONDS).await
+    }
+
+    /// Whether this user may refresh or log out once more.
+    pub async fn token(
+        &self,
+        organisation: &OrganisationId,
+        user_id: &UserId,
+    ) -> Result<bool, StoreError> {
+        let key = format!("tokens/{organisation}/{user_id}");
+        self.one(key, TOKENS_PER_HOUR, HOUR_SECONDS).await
+    }
+
+    /// Whether one more log-in may be begun at this provider.
+    pub async fn begin_oidc(
+        &self,
+        organisation: &OrganisationId,
+        provider_id: &str,
+        window_seconds: u64,
+    ) -> Result<bool, StoreError> {
+        let key = format!("oidc/{organisation}/{provider_id}");
+        self.one(key, OIDC_BEGINS, window_seconds).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+    use tributary_database::{
+        connect, migrate,
+        scratch::{self, ScratchDatabase},
+    };
+    use tributary_service_runtime::{CancellationToken, Readiness};
+
+    use super::*;
+    use crate::store::{BUDGETS, Migrations};
+
+    async fn attempts(database: &ScratchDatabase) -> Attempts {
+        let dependency = Readiness::new().dependency("database");
+        let shutdown = CancellationToken::new();
+        let connection =
+            connect(database.config(), "credential", &dependency, &shutdown).await.unwrap();
+        migrate::<Migrations>(&connection).await.unwrap();
+        Attempts::new(Budgets::new(connection, BUDGETS), Limits::default(), Clock::System)
+    }
+
+    async fn looked_at(database: ScratchDatabase) -> usize {
+        let attempts = attempts(&database).await;
+        let guesses = (0..100).map(|_| async {
+            let guess = Guess::new("default", "zoe", 0, "192.0.2.1");
+            attempts.begin_guess(&guess).await.unwrap()
+        });
+        join_all(guesses).await.into_iter().filter(Option::is_none).count()
+    }
+
+    #[tokio::test]
+    async fn of_many_guesses_at_once_ten_are_looked_at() {
+        assert_eq!(looked_at(scratch::sqlite()).await, 10);
+        assert_eq!(looked_at(scratch::postgres().await).await, 10);
+    }
+
+    #[tokio::test]
+    async fn a_guess_that_is_refused_unseen_spends_nothing() {
+        let attempts = attempts(&scratch::sqlite()).await;
+        let of = |name: &str, prefix: &str| Guess::new("default", name, 0, prefix);
+        for number in 0..100 {
+            attempts.was_wrong(&of(&number.to_string(), "192.0.2.1")).await.unwrap();
+        }
+        for _ in 0..20 {
+            let locked = attempts.begin_guess(&of("zoe", "192.0.2.1")).await.unwrap();
+            assert_eq!(locked, Some(Locked::Prefix));
+        }
+        assert_eq!(attempts.begin_guess(&of("zoe", "192.0.2.2")).await.unwrap(), None);
+    }
+}

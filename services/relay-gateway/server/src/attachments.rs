@@ -1,0 +1,124 @@
+//! Files of meetings over HTTP: `POST /meetings/<id>/attachments?name=…` and
+//! `GET /meetings/<id>/attachments/<id>`, in the name of who holds the identity token.
+//!
+//! **Invariants:** every download is decided by access control anew; who is not let in gets the same
+//! bytes and headers whatever the reason; no file is held in memory.
+
+mod answer;
+mod disposition;
+mod download;
+mod spool;
+mod upload;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderMap, header},
+    routing::{get, post},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::{
+    refusal::Refused,
+    terminals::{
+        Shared,
+        admit::{Identity, Shown},
+    },
+};
+
+/// Downloads at a time.
+const DOWNLOADS_MAX: usize = 256;
+/// Uploads at a time; each has a file on disk until it is complete.
+const UPLOADS_MAX: usize = 32;
+const SHARE_SECRET: &str = "tributary-share-secret";
+const PASSWORD: &str = "tributary-password";
+
+/// What the handlers need.
+#[derive(Clone)]
+pub(crate) struct AttachmentState {
+    shared: Arc<Shared>,
+    bytes_max: u64,
+    downloads: Arc<Semaphore>,
+    uploads: Arc<Semaphore>,
+}
+
+/// The routes.
+pub(crate) fn routes(shared: Arc<Shared>, bytes_max: u64) -> Router {
+    let state = AttachmentState {
+        shared,
+        bytes_max,
+        downloads: Arc::new(Semaphore::new(DOWNLOADS_MAX)),
+        uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
+    };
+    Router::new()
+        .route("/meetings/{meeting_id}/attachments", post(upload::upload))
+        .route("/meetings/{meeting_id}/attachments/{attachment_id}", get(download::download))
+        // The spool has a limit of its own.
+        .layer(DefaultBodyLimit::disable())
+        .with_state(state)
+}
+
+impl AttachmentState {
+    async fn identity(&self, headers: &HeaderMap) -> Result<Identity, Refused> {
+        // Without a token it is as with one that is no good.
+        self.shared.identity(bearer(headers).unwrap_or_default()).await
+    }
+
+    fn address(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+        self.shared.address_of(peer.ip(), headers)
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// What an outsider shows; field values may be UTF-8.
+fn shown(headers: &HeaderMap) -> Shown {
+    let text = |name| {
+        let value = headers.get(name).map_or(&[][..], |value| value.as_bytes());
+        String::from_utf8_lossy(value).into_owned()
+    };
+    Shown { password: text(PASSWORD), share_secret: text(SHARE_SECRET) }
+}
+
+fn room(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refused> {
+    places.clone().try_acquire_owned().map_err(|_| Refused::try_again("a place for this transfer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_is_read_from_the_header() {
+        let check = |value: Option<&str>, expected: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(value) = value {
+                headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+            }
+            assert_eq!(bearer(&headers), expected, "{value:?}");
+        };
+        check(Some("Bearer a.b.c"), Some("a.b.c"));
+        check(Some("bearer a.b.c "), Some("a.b.c"));
+        check(Some("Basic a.b.c"), None);
+        check(Some("a.b.c"), None);
+        check(None, None);
+    }
+
+    #[test]
+    fn a_password_may_have_any_characters() {
+        let mut headers = HeaderMap::new();
+        let value = axum::http::HeaderValue::from_bytes("pässwörd".as_bytes()).unwrap();
+        headers.insert(PASSWORD, value);
+        assert_eq!(shown(&headers).password, "pässwörd");
+        assert_eq!(shown(&headers).share_secret, "");
+    }
+}

@@ -1,0 +1,48 @@
+//! How many messages a terminal may send.
+
+use std::time::Instant;
+
+/// Requests in a row, and a second, before a terminal is told to slow down.
+const REQUESTS_BURST: f64 = 60.0;
+const REQUESTS_PER_SECOND: f64 = 20.0;
+
+/// A token bucket for requests.
+pub(super) struct Allowance {
+    tokens: f64,
+    filled_at: Instant,
+}
+
+impl Allowance {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { tokens: REQUESTS_BURST, filled_at: now }
+    }
+
+    pub(super) fn take(&mut self, now: Instant) -> bool {
+        let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
+        self.tokens = (self.tokens + passed * REQUESTS_PER_SECOND).min(REQUESTS_BURST);
+        self.filled_at = now;
+        if self.tokens < 1.0 {
+            return false;
+        }
+        self.tokens -= 1.0;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_allowance_takes_a_burst_and_then_a_steady_rate() {
+        let start = Instant::now();
+        let mut allowance = Allowance::new(start);
+        let burst = (0..1000).filter(|_| allowance.take(start)).count();
+        assert_eq!(burst, REQUESTS_BURST as usize);
+        let later = start + Duration::from_secs(1);
+        let steady = (0..1000).filter(|_| allowance.take(later)).count();
+        assert_eq!(steady, REQUESTS_PER_SECOND as usize);
+    }
+}

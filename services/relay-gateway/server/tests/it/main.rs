@@ -1,0 +1,23 @@
+//! A whole relay with a real nats-server, which `NATS_SERVER` names, before services that answer as the
+//! test says.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may fail like tests"
+)]
+
+mod addresses;
+mod attachments;
+mod fake_access;
+mod fake_credential;
+mod fake_registry;
+mod idle;
+mod nats;
+mod notices;
+mod refusals;
+mod revocation;
+mod web;
+mod world;

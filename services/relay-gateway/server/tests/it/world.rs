@@ -1,0 +1,135 @@
+//! A relay, its nats-server, and the services behind it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use prost::Message as _;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_stream::wrappers::TcpListenerStream;
+use tributary_contracts::{
+    access::v1::access_service_server::AccessServiceServer,
+    credential::v1::{
+        Revocation, credential_service_server::CredentialServiceServer, revocation::What,
+    },
+    registry::v1::registry_service_server::RegistryServiceServer,
+};
+use tributary_identifiers::MeetingId;
+use tributary_message_bus::{ControlBus, permissions::User, subjects};
+use tributary_relay_gateway_server::{Config, Server};
+use tributary_service_runtime::{Platform, PlatformConfig};
+use tributary_terminal::{Account, Target};
+
+use crate::{
+    fake_access::Access,
+    fake_credential::{Credential, seconds},
+    fake_registry::Registry,
+    nats::{Nats, relay_user},
+};
+
+pub struct World {
+    pub url: String,
+    pub nats: Nats,
+    pub credential: Arc<Credential>,
+    pub access: Arc<Access>,
+    pub registry: Arc<Registry>,
+    platform: Platform,
+    _tasks: JoinSet<()>,
+}
+
+pub fn meeting(number: u64) -> MeetingId {
+    (1 << 60 | number).to_string().parse().unwrap()
+}
+
+pub fn target(number: u64) -> Target {
+    Target::new(meeting(number))
+}
+
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+impl World {
+    pub async fn start() -> Self {
+        Self::start_with(Config::default()).await
+    }
+
+    pub async fn start_with(config: Config) -> Self {
+        let nats = Nats::start();
+        let access = Arc::new(Access::default());
+        let credential = Arc::new(Credential::new(access.clone()));
+        let registry = Arc::new(Registry::default());
+        let mut tasks = JoinSet::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let services = format!("http://{}", listener.local_addr().unwrap());
+        let server = tonic::transport::Server::builder()
+            .add_service(CredentialServiceServer::from_arc(credential.clone()))
+            .add_service(AccessServiceServer::from_arc(access.clone()))
+            .add_service(RegistryServiceServer::from_arc(registry.clone()))
+            .serve_with_incoming(TcpListenerStream::new(listener));
+        tasks.spawn(async { server.await.unwrap() });
+
+        let mut platform = PlatformConfig { nats: nats.config(&relay_user()), ..<_>::default() };
+        platform.services.credential.clone_from(&services);
+        platform.services.access_control.clone_from(&services);
+        platform.services.meeting_registry = services;
+        let platform = Platform::new(platform);
+        let config = Config {
+            relay_id: "test".parse().unwrap(),
+            listen: ([127, 0, 0, 1], 0).into(),
+            udp_listen: ([127, 0, 0, 1], 0).into(),
+            ..config
+        };
+        let server = Server::load(config, platform.clone()).await.unwrap();
+        let url = format!("http://{}", server.address().unwrap());
+        tasks.spawn(async { server.run().await.unwrap() });
+        let world = Self { url, nats, credential, access, registry, platform, _tasks: tasks };
+        eventually("the relay is ready", || world.platform.readiness.is_ready()).await;
+        world
+    }
+
+    pub async fn account(&self, user: &str) -> Account {
+        Account::logged_in(&self.url, user, "secret").await.unwrap()
+    }
+
+    /// A connection as the credential service has it.
+    pub async fn credential_bus(&self) -> ControlBus {
+        self.nats.connect(&User::Credential).await
+    }
+
+    /// Revokes something, and says so on the bus.
+    pub async fn revoke(&self, bus: &ControlBus, what: What) {
+        let revocation = self.revoke_silently(what);
+        bus.tell(subjects::revoked(), revocation.encode_to_vec().into()).await.unwrap();
+    }
+
+    /// Revokes something that nobody hears of, unless they ask.
+    pub fn revoke_silently(&self, what: What) -> Revocation {
+        let mut revocations = self.credential.revocations.lock().unwrap();
+        let revocation = Revocation {
+            number: revocations.len() as u64 + 1,
+            what: Some(what),
+            at: Some(seconds(now())),
+            forget_at: Some(seconds(now() + 3_600)),
+        };
+        revocations.push(revocation.clone());
+        revocation
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // The media thread listens to this alone.
+        self.platform.end();
+    }
+}
+
+/// Waits for a condition, trying again and again.
+pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what}: not within 20 s");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
