@@ -154,12 +154,12 @@ describe("a password", () => {
 });
 
 describe("a member", () => {
-  let ada, grace, linus, meetingId;
+  let ada, grace, linus;
 
   test("is invited when added to a running meeting, and joins with one tap", async () => {
     ada = await person(0);
     grace = await person(1, 1);
-    meetingId = await createMeeting(ada, { subject: "Orchard", shared: false, password: "sesame" });
+    await createMeeting(ada, { subject: "Orchard", shared: false, password: "sesame" });
     await join(ada);
 
     const typing = grace.getByRole("textbox", { name: "Meeting id or link" });
@@ -225,10 +225,23 @@ describe("a member", () => {
     const panel = await openPanel(ada, "Members");
     await button(panel, "Remove from the members: Grace").click();
     await panel.getByText("Grace was removed.").waitFor();
-    await grace.goto(`${relay(1)}/#/m/${meetingId}`);
+    await button(grace, "Join again").click();
     await grace.getByLabel("Meeting password").waitFor();
     await button(grace, "Join").click();
     await refusal(grace).waitFor();
+  });
+
+  test("is shown by name on a page that has not seen them before", async () => {
+    const first = await person(0);
+    const id = await createMeeting(first, { subject: "Hedge", shared: false });
+    await openPanel(first, "Members");
+    await choose(first, "Name of a colleague", "gra", "Grace");
+    await first.getByText("Grace was added.").waitFor();
+    const fresh = await person(0);
+    await fresh.goto(`${relay(0)}/#/m/${id}`);
+    await fresh.getByText("Members: Ada and Grace").waitFor();
+    const panel = await openPanel(fresh, "Members");
+    await panel.getByRole("listitem").filter({ hasText: "Grace" }).waitFor();
   });
 });
 

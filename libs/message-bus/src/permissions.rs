@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use tributary_identifiers::RelayId;
+use tributary_identifiers::{OrganisationId, RelayId};
 
 use crate::{
     control::{EVENT_STREAM, NOTICE_STREAM},
@@ -22,8 +22,13 @@ pub enum User {
     MeetingRegistry,
     /// All mixers.
     Mixer,
-    /// One core relay.
-    Relay(RelayId),
+    /// One core relay, which hears its organisation's meetings and no others.
+    Relay {
+        /// Whose.
+        organisation: OrganisationId,
+        /// Which.
+        relay: RelayId,
+    },
 }
 
 /// What a user may do; everything else is denied.
@@ -36,6 +41,12 @@ pub struct Permissions {
 }
 
 impl User {
+    /// A relay of the organisation that is meant if none is named.
+    #[must_use]
+    pub fn relay(relay: RelayId) -> Self {
+        Self::Relay { organisation: OrganisationId::default(), relay }
+    }
+
     /// The name to log in with.
     #[must_use]
     pub fn name(&self) -> String {
@@ -44,7 +55,7 @@ impl User {
             Self::AccessControl => "access-control".to_owned(),
             Self::MeetingRegistry => "meeting-registry".to_owned(),
             Self::Mixer => "mixer".to_owned(),
-            Self::Relay(relay) => format!("relay-{relay}"),
+            Self::Relay { relay, .. } => format!("relay-{relay}"),
         }
     }
 
@@ -89,14 +100,15 @@ impl User {
                 ],
                 vec!["trib.*.*.up.*".to_owned(), "trib.*.*.need.*".to_owned()],
             ),
-            Self::Relay(relay) => (
-                vec![format!("trib.*.*.up.{relay}"), format!("trib.*.*.need.{relay}")],
+            Self::Relay { organisation: of, relay } => (
+                vec![format!("trib.{of}.*.up.{relay}"), format!("trib.{of}.*.need.{relay}")],
                 vec![
-                    "trib.*.*.down.common".to_owned(),
-                    format!("trib.*.*.down.relay.{relay}"),
-                    format!("trib.*.*.plan.{relay}"),
-                    "trib.*.*.event".to_owned(),
-                    "trib-notice.*.*".to_owned(),
+                    format!("trib.{of}.*.down.common"),
+                    format!("trib.{of}.*.down.relay.{relay}"),
+                    format!("trib.{of}.*.plan.{relay}"),
+                    format!("trib.{of}.*.event"),
+                    format!("trib-notice.{of}.*"),
+                    format!("trib-access.{of}.*"),
                     "trib-trust.*".to_owned(),
                 ],
             ),
@@ -142,19 +154,22 @@ mod tests {
 
     #[test]
     fn a_relay_can_only_speak_as_itself_and_never_as_a_mixer() {
-        let permissions = User::Relay("a".parse().unwrap()).permissions();
-        assert_eq!(permissions.publish, ["trib.*.*.up.a", "trib.*.*.need.a"]);
+        let permissions = User::relay("a".parse().unwrap()).permissions();
+        assert_eq!(permissions.publish, ["trib.default.*.up.a", "trib.default.*.need.a"]);
         assert!(permissions.subscribe.iter().all(|s| !s.starts_with('$') && s != "_INBOX.>"));
+        let elsewhere = |s: &&String| !s.contains(".default.") && !s.starts_with("_INBOX_");
+        let elsewhere: Vec<_> = permissions.subscribe.iter().filter(elsewhere).collect();
+        assert_eq!(elsewhere, ["trib-trust.*"], "no other organisation is heard");
     }
 
     #[test]
     fn the_block_names_every_user_with_its_subjects() {
         let text = authorization(&[
             (User::Mixer, "m".to_owned()),
-            (User::Relay("office-a".parse().unwrap()), "r".to_owned()),
+            (User::relay("office-a".parse().unwrap()), "r".to_owned()),
         ]);
         assert!(text.contains("user: \"relay-office-a\""));
-        assert!(text.contains("\"trib.*.*.up.office-a\""));
+        assert!(text.contains("\"trib.default.*.up.office-a\""));
         assert!(text.contains("\"$KV.lease.>\""));
     }
 }

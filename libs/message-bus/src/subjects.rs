@@ -10,6 +10,11 @@ const NOTICE_ROOT: &str = "trib-notice";
 const ACCESS_ROOT: &str = "trib-access";
 const TRUST_ROOT: &str = "trib-trust";
 
+/// Somebody who could enter can't any more: join credentials issued before are stale.
+pub const NARROWED: &[u8] = b"narrowed";
+/// Somebody can enter who could not.
+pub const WIDENED: &[u8] = b"widened";
+
 /// A meeting, as it stands in a subject.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MeetingScope {
@@ -66,7 +71,8 @@ impl MeetingScope {
         self.subject(format_args!("event"))
     }
 
-    /// Said by access-control when a share of the meeting was made or revoked.
+    /// Said by access-control when who may enter the meeting has changed: [`NARROWED`] or
+    /// [`WIDENED`].
     #[must_use]
     pub fn shares_changed(&self) -> Subject {
         format!("{ACCESS_ROOT}.{}.{}", self.organisation, self.meeting).into()
@@ -107,6 +113,12 @@ pub fn all_notices() -> Subject {
 #[must_use]
 pub fn all_shares_changed() -> Subject {
     format!("{ACCESS_ROOT}.*.*").into()
+}
+
+/// Changes of the shares of an organisation's meetings.
+#[must_use]
+pub fn shares_changed_of(organisation: &OrganisationId) -> Subject {
+    format!("{ACCESS_ROOT}.{organisation}.*").into()
 }
 
 /// Said by credential when something was revoked: an encoded `Revocation`.

@@ -130,10 +130,24 @@ impl Account {
         }
     }
 
-    /// Ends it with what the provider has sent back.
+    /// Ends it with what a provider has sent back that does not say who it is.
     pub async fn finish_oidc(&self, state: &str, code: &str) -> Result<Identity, RequestError> {
-        let (state, code) = (state.to_owned(), code.to_owned());
-        let finish = FinishOidcLogIn { state, code, public_key: self.public_key() };
+        self.finish_oidc_from("", state, code).await
+    }
+
+    /// Ends it with what the provider has sent back: `iss` (RFC 9207), `state` and `code`.
+    pub async fn finish_oidc_from(
+        &self,
+        issuer: &str,
+        state: &str,
+        code: &str,
+    ) -> Result<Identity, RequestError> {
+        let finish = FinishOidcLogIn {
+            state: state.to_owned(),
+            code: code.to_owned(),
+            public_key: self.public_key(),
+            issuer: issuer.to_owned(),
+        };
         match self.request(Body::FinishOidcLogIn(finish)).await? {
             Reply::Identity(identity) => {
                 self.0.holder.set(Some(identity.clone()));

@@ -79,6 +79,15 @@ impl Holder {
         *self.lock() = identity.map(|identity| Held::new(identity, now()));
     }
 
+    /// Puts what came of a request that showed `sent` in its place; not if something else is held by now.
+    fn replace(&self, sent: &str, identity: Option<Identity>) {
+        let mut held = self.lock();
+        let token = held.as_ref().map_or("", |held| held.identity.identity_token.as_str());
+        if token == sent {
+            *held = identity.map(|identity| Held::new(identity, now()));
+        }
+    }
+
     /// Forgets the identity; true if there was one.
     pub(crate) fn forget(&self) -> bool {
         self.lock().take().is_some()
@@ -124,16 +133,17 @@ impl Holder {
         // Without randomness the proof is empty, and refused.
         let proof = self.key.sign_refresh_proof(signed_at, &identity_token).unwrap_or_default();
         let public_key = self.public_key();
+        let sent = identity_token.clone();
         let refresh = RefreshIdentity { identity_token, public_key, signed_at, proof };
         match requests.request(Body::RefreshIdentity(refresh)).await {
             Ok(Reply::Identity(identity)) => {
-                self.set(Some(identity));
+                self.replace(&sent, Some(identity));
                 Ok(())
             }
             Ok(_) => Err(RequestError::WrongKind),
             Err(error) => {
                 if let RequestError::Refused { code: RefusalCode::NotLoggedIn, .. } = &error {
-                    self.forget();
+                    self.replace(&sent, None);
                 }
                 Err(error)
             }
@@ -194,5 +204,27 @@ mod tests {
         assert_eq!(holder.live_token(4_599).as_deref(), Some("token"));
         assert_eq!(holder.live_token(4_600), None);
         assert!(holder.forget() && !holder.forget());
+    }
+
+    #[test]
+    fn what_comes_of_an_older_token_does_not_touch_a_newer_one() {
+        let identity = |token: &str| {
+            Some(Identity { identity_token: token.to_owned(), ..Identity::default() })
+        };
+        let holder = Holder::new().unwrap();
+        let held = || holder.live_token(0);
+        holder.set(identity("ada"));
+        holder.replace("ada", identity("ada again"));
+        assert_eq!(held().as_deref(), Some("ada again"));
+        // Somebody else has logged in meanwhile.
+        holder.set(identity("bob"));
+        holder.replace("ada again", identity("ada once more"));
+        holder.replace("ada again", None);
+        assert_eq!(held().as_deref(), Some("bob"));
+        holder.replace("bob", None);
+        assert_eq!(held(), None);
+        // And who has logged out stays so.
+        holder.replace("bob", identity("bob again"));
+        assert_eq!(held(), None);
     }
 }

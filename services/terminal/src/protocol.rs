@@ -36,6 +36,8 @@ use tributary_contracts::terminal::v1::{
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// How long a relay may take for its welcome or an answer.
 pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
+/// And for a share: it waits up to a minute for somebody's mail server.
+const SHARE_TIME_MAX: Duration = Duration::from_secs(70);
 /// Requests that wait for their answers at once.
 const PENDING_MAX: usize = 64;
 /// Messages that the relay sent by itself and nobody took yet; a connection that gets behind further is
@@ -206,9 +208,13 @@ impl Drop for Connection {
 impl Requests {
     /// Sends a request and waits for its answer. A refusal is an error.
     pub async fn request(&self, body: Body) -> Result<Reply, RequestError> {
+        let time_max = match &body {
+            Body::ShareMeeting(_) => SHARE_TIME_MAX,
+            _ => ANSWER_TIME_MAX,
+        };
         let (reply, answer) = oneshot::channel();
         self.send(Command::Request { body, reply }).await?;
-        match timeout(ANSWER_TIME_MAX, answer).await {
+        match timeout(time_max, answer).await {
             Ok(Ok(Reply::Refusal(refusal))) => {
                 Err(RequestError::Refused { code: refusal.code(), message: refusal.message })
             }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use tributary_identifiers::RelayId;
+use tributary_identifiers::OrganisationId;
 use tributary_message_bus::permissions::{User, authorization};
 
 const PASSWORD_BYTES: usize = 24;
@@ -21,9 +21,10 @@ pub struct Args {
     /// Folder of the password files, one `<user>.password` each; missing ones are made.
     #[arg(long)]
     passwords: PathBuf,
-    /// Id of a core relay, as in `relay.relay_id`; repeat for several.
-    #[arg(long = "relay")]
-    relays: Vec<RelayId>,
+    /// Id of a core relay, as in `relay.relay_id`; repeat for several. One that serves another
+    /// organisation than `default` is `<organisation>/<relay id>`.
+    #[arg(long = "relay", value_parser = read_relay)]
+    relays: Vec<User>,
     /// Where clients connect.
     #[arg(long, default_value = "127.0.0.1:4222")]
     listen: SocketAddr,
@@ -37,9 +38,8 @@ pub struct Args {
 
 /// Makes the configuration.
 pub fn render(args: &Args) -> anyhow::Result<String> {
-    let mut users =
-        vec![User::Credential, User::AccessControl, User::MeetingRegistry, User::Mixer];
-    users.extend(args.relays.iter().cloned().map(User::Relay));
+    let mut users = vec![User::Credential, User::AccessControl, User::MeetingRegistry, User::Mixer];
+    users.extend(args.relays.iter().cloned());
     fs::create_dir_all(&args.passwords)
         .with_context(|| format!("make the folder {}", args.passwords.display()))?;
     let users = users
@@ -64,6 +64,12 @@ pub fn render(args: &Args) -> anyhow::Result<String> {
     }
     text.push_str(&authorization(&users));
     Ok(text)
+}
+
+fn read_relay(text: &str) -> anyhow::Result<User> {
+    let (organisation, relay) = text.split_once('/').unwrap_or(("", text));
+    let organisation = OrganisationId::from_request(organisation)?;
+    Ok(User::Relay { organisation, relay: relay.parse()? })
 }
 
 /// Reads a user's password, or makes one.
@@ -100,13 +106,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let args = Args {
             passwords: folder.path().join("passwords"),
-            relays: vec!["office-a".parse().unwrap()],
+            relays: vec![read_relay("office-a").unwrap(), read_relay("acme/lobby").unwrap()],
             listen: "127.0.0.1:4222".parse().unwrap(),
             monitor: None,
             store_dir: Some("js".into()),
         };
         let first = render(&args).unwrap();
         assert!(first.contains("relay-office-a") && first.contains("sync_interval: always"));
+        assert!(first.contains("trib.default.*.up.office-a"));
+        assert!(first.contains("trib.acme.*.up.lobby"));
+        assert!(read_relay("a b").is_err() && read_relay("a/b/c").is_err());
         assert_eq!(render(&args).unwrap(), first);
     }
 }

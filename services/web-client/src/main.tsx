@@ -13,6 +13,7 @@ import { languageFor } from "./i18n/language";
 import { Link } from "./media/link";
 import { Microphone } from "./media/microphone";
 import { Playback } from "./media/playback";
+import { NameFinder } from "./members/finder";
 import { NameBook, followNames } from "./members/names";
 import { Desk } from "./session/desk";
 import { loadIdentity, saveIdentity } from "./session/identity";
@@ -70,8 +71,9 @@ function finish(
 ) {
   // The log-in can only be finished in the tab that began it, with the same key.
   const ours = kept && away?.state === back.state;
-  if (back.kind === "code" && ours) void session.finishOidcLogIn(back.state, back.code);
-  else session.oidcFailed();
+  if (back.kind === "code" && ours) {
+    void session.finishOidcLogIn(back.state, back.code, back.issuer);
+  } else session.oidcFailed();
 }
 
 async function start(): Promise<void> {
@@ -115,6 +117,14 @@ async function start(): Promise<void> {
     saveIdentity,
   });
   const desk = new Desk(session, names);
+  const finder = new NameFinder(names, {
+    asker: () => {
+      const { identity } = session.state.get();
+      return identity?.guest === false ? identity.userId : undefined;
+    },
+    subscribe: (listener) => session.state.subscribe(listener),
+    find: (userIds) => desk.usersById(userIds),
+  });
   const attachments = new AttachmentStore(
     (meetingId) => ({
       identityToken: session.state.get().identity?.token ?? "",
@@ -141,6 +151,7 @@ async function start(): Promise<void> {
     desk,
     attachments,
     names,
+    finder,
     memory,
     navigation,
     microphone,

@@ -74,7 +74,7 @@ describe("session in the background", () => {
   it("finishes a log-in at another site with the key that began it", async () => {
     const world = new World(undefined);
     world.refuseNext.set("finishOidcLogIn", [RefusalCode.NOT_LOGGED_IN]);
-    expect(await world.session.finishOidcLogIn("state", "code")).toBe(false);
+    expect(await world.session.finishOidcLogIn("state", "code", "")).toBe(false);
     expect(world.session.state.get().problem).toEqual({ during: "oidc", reason: "notLoggedIn" });
     const [finish] = world.said("finishOidcLogIn");
     expect(finish).toMatchObject({ state: "state", code: "code" });

@@ -100,6 +100,38 @@ describe("connection", () => {
     expect(line.closed).toBe(true);
   });
 
+  it("waits for a share as long as the mail server may take, and pings meanwhile", async () => {
+    const [connection, line] = await connected(pong);
+    const share = connection.request("shareMeeting", { meetingId: "42" });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(connection.open).toBe(true);
+    expect(line.count("ping")).toBe(12);
+    line.say({ case: "meetingShared", value: { share: { shareId: "s" } } }, 1n);
+    expect((await share).share?.shareId).toBe("s");
+    const lost = expect(connection.request("shareMeeting", {})).rejects.toMatchObject({
+      how: "silent",
+    });
+    await vi.advanceTimersByTimeAsync(64_900);
+    expect(connection.open).toBe(true);
+    await vi.advanceTimersByTimeAsync(200);
+    await lost;
+  });
+
+  it("tells apart what the relay has not heard when it lets an idle connection go", async () => {
+    const [connection, line] = await connected(() => undefined);
+    const read = connection.request("readMeeting", { meetingId: "42" });
+    const share = connection.request("shareMeeting", { meetingId: "42" });
+    const failures = [
+      expect(read).rejects.toMatchObject({ how: "unheard" }),
+      // It may be under way: doing it twice sends it twice.
+      expect(share).rejects.toMatchObject({ how: "closed" }),
+    ];
+    line.say({ case: "refusal", value: { code: RefusalCode.TRY_AGAIN, message: "" } });
+    await Promise.all(failures);
+    await expect(connection.request("ping", {})).rejects.toMatchObject({ how: "unheard" });
+    await expect(connection.ended).rejects.toMatchObject({ reason: "tryAgain" });
+  });
+
   it("hands on what comes unasked", async () => {
     const [connection, line] = await connected(pong);
     const heard: string[] = [];

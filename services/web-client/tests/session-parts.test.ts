@@ -197,7 +197,6 @@ describe("session state", () => {
     organiserUserId: "u",
     organiserName: "",
     hasPassword: false,
-    lobby: false,
     startsAtMs: undefined,
     endedAtMs: undefined,
   };

@@ -262,6 +262,64 @@ describe("session", () => {
     expect(world.desk.linkOf("77")).toBeUndefined();
   });
 
+  it("remembers that the link is missing that was to be made with a meeting", async () => {
+    const world = new World(account);
+    world.sharingFails = true;
+    expect(await world.desk.create({ ...plan, shared: false })).toBe("77");
+    expect(world.desk.lacksLink("77")).toBe(false);
+    await world.desk.create(plan);
+    expect(world.desk.lacksLink("77")).toBe(true);
+    const made = world.desk.share("77", { kind: "link" }, undefined, "en");
+    expect(world.desk.sharing.get()).toBe("link");
+    expect(await made).toMatchObject({ ok: true, value: { url: "https://y" } });
+    expect(world.desk.sharing.get()).toBeUndefined();
+    expect(world.desk.lacksLink("77")).toBe(false);
+  });
+
+  it("connects again without a word after the relay let an idle connection go", async () => {
+    const world = new World();
+    await world.session.readMeeting("42");
+    const before = world.session.state.get();
+    world.line.say(refusal(RefusalCode.TRY_AGAIN));
+    await vi.waitFor(() => expect(world.line.closed).toBe(true));
+    expect(world.session.state.get()).toBe(before);
+    expect(world.lines).toHaveLength(1);
+    await world.inside();
+    expect(world.lines).toHaveLength(2);
+  });
+
+  it("asks again what crossed with the end of an idle connection", async () => {
+    const world = new World(account);
+    world.idleAt.add("createMeeting");
+    expect(await world.desk.create(plan)).toBe("77");
+    expect(world.session.state.get().problem).toBeUndefined();
+    expect(world.said("createMeeting")).toHaveLength(2);
+    const hindrances: unknown[] = [];
+    world.session.state.subscribe(() => {
+      const { place } = world;
+      if (place.kind === "joining") hindrances.push(place.hindrance);
+    });
+    world.idleAt.add("requestJoinCredential");
+    await world.inside();
+    expect(world.lines).toHaveLength(3);
+    expect(hindrances.every((hindrance) => hindrance === undefined)).toBe(true);
+  });
+
+  it("does not share twice what crossed with the end of a connection", async () => {
+    const world = new World(account);
+    world.idleAt.add("shareMeeting");
+    const answer = await world.desk.share("42", { kind: "link" }, undefined, "en");
+    expect(answer).toEqual({ ok: false, reason: "unreachable" });
+    expect(world.said("shareMeeting")).toHaveLength(1);
+  });
+
+  it("finds users by their ids", async () => {
+    const world = new World(account);
+    const found = await world.desk.usersById(["g", "h"]);
+    expect(found).toMatchObject({ ok: true, value: [{ userId: "g", displayName: "Grace" }] });
+    expect(world.said("findUsers")[0]).toMatchObject({ beginning: "", userIds: ["g", "h"] });
+  });
+
   it("learns names from a search", async () => {
     const world = new World(account);
     expect(await world.desk.findUsers("gr")).toMatchObject({ ok: true });

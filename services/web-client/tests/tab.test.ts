@@ -78,7 +78,13 @@ describe("what the tab remembers", () => {
 
 describe("log-in at another site", () => {
   it("comes back to the page that it began on, without what came along", () => {
-    expect(wayBackOf("?code=c&state=s&iss=x")).toEqual({ kind: "code", code: "c", state: "s" });
+    expect(wayBackOf("?code=c&state=s&iss=x")).toEqual({
+      kind: "code",
+      code: "c",
+      state: "s",
+      issuer: "x",
+    });
+    expect(wayBackOf("?code=c&state=s")).toMatchObject({ issuer: "" });
     expect(wayBackOf("?error=access_denied&state=s")).toEqual({ kind: "refused", state: "s" });
     for (const other of ["", "?name=Ada", "?code=c", "?state=s"]) {
       expect(wayBackOf(other)).toBeUndefined();

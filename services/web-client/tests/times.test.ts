@@ -15,7 +15,6 @@ const meeting: Meeting = {
   organiserUserId: "u",
   organiserName: "Ada",
   hasPassword: false,
-  lobby: false,
   startsAtMs: undefined,
   endedAtMs: undefined,
 };
@@ -66,10 +65,10 @@ describe("times", () => {
   });
 
   it("and the rest of a meeting are changed only where they differ", () => {
-    const same = { subject: "Plans", startsAt: "", lobby: false, password: undefined };
+    const same = { subject: "Plans", startsAt: "", password: undefined };
     expect(Object.values(changeOf(meeting, same) ?? {}).every((v) => v === undefined)).toBe(true);
-    const changed = changeOf(meeting, { ...same, subject: "Other", lobby: true, password: "" });
-    expect(changed).toMatchObject({ subject: "Other", lobby: true, password: "" });
+    const changed = changeOf(meeting, { ...same, subject: "Other", password: "" });
+    expect(changed).toMatchObject({ subject: "Other", password: "" });
     expect(changeOf(meeting, { ...same, startsAt: toField(Date.now() - DAY) })).toBeUndefined();
   });
 });

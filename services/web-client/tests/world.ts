@@ -41,6 +41,10 @@ export class World {
   readonly saved: (Identity | undefined)[] = [];
   readonly audio: string[] = [];
   readonly refuseNext = new Map<Body["case"], RefusalCode[]>();
+  /** The next such request comes when the relay has just let the idle connection go. */
+  readonly idleAt = new Set<Body["case"]>();
+  /** The relay can't share a new meeting. */
+  sharingFails = false;
   credentials = 0;
   role = Role.OUTSIDER;
   exchange: ((offer: string) => Promise<string>) | undefined;
@@ -102,13 +106,17 @@ export class World {
   }
 
   private open(): Line {
-    const line = new Line((body) => this.answer(body));
+    const line = new Line((body, at) => this.answer(body, at));
     this.lines.push(line);
     queueMicrotask(() => line.welcome());
     return line;
   }
 
-  private answer(body: Body): Said | undefined {
+  private answer(body: Body, line: Line): Said | undefined {
+    if (this.idleAt.delete(body.case)) {
+      line.say(refusal(RefusalCode.TRY_AGAIN));
+      return undefined;
+    }
     const code = this.refuseNext.get(body.case)?.shift();
     if (code !== undefined) return refusal(code);
     switch (body.case) {
@@ -133,7 +141,9 @@ export class World {
           case: "meetingCreated",
           value: {
             meetingId: "77",
-            share: { share: { shareId: "s1" }, link: { url: "https://x" } },
+            ...(this.sharingFails
+              ? {}
+              : { share: { share: { shareId: "s1" }, link: { url: "https://x" } } }),
           },
         };
       case "readMeeting":
@@ -149,6 +159,11 @@ export class World {
         return { case: "notices", value: { notices: [{ noticeId: "n1", meetingId: "42" }] } };
       case "findUsers":
         return { case: "usersFound", value: { users: [{ userId: "g", displayName: "Grace" }] } };
+      case "shareMeeting":
+        return {
+          case: "meetingShared",
+          value: { share: { shareId: "s2" }, link: { url: "https://y" } },
+        };
       case "revokeShare":
         return { case: "shareRevoked", value: {} };
       case "dismissNotice":
@@ -197,5 +212,4 @@ export const plan = {
   startsAtMs: undefined,
   invited: [],
   shared: true,
-  lobby: false,
 };

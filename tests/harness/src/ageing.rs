@@ -32,6 +32,24 @@ impl Ageing {
         Ok(done.with_context(|| format!("execute {sql}"))?.rows_affected())
     }
 
+    /// Lets the time be over for which a new signing key is only published: it signs as soon as the
+    /// credential service looks at its keys again, within seconds.
+    pub async fn next_key_signs(&self) -> Result<()> {
+        let changed = self
+            .execute(
+                "UPDATE credential_signing_key SET active_from = created_at \
+                 WHERE active_from > created_at AND revoked_at IS NULL",
+            )
+            .await?;
+        if changed == 0 {
+            bail!("there is no key that waits");
+        }
+        // The service reads its keys again when this says that they have changed.
+        self.execute("UPDATE credential_counter SET value = value + 1 WHERE name = 'signing_keys'")
+            .await
+            .map(drop)
+    }
+
     /// Lets a meeting that has ended have ended so much earlier.
     pub async fn ended_earlier(&self, meeting_id: &str, by: Duration) -> Result<()> {
         let meeting_id: u64 = meeting_id.parse().context("read the meeting's id")?;

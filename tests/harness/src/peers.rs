@@ -3,7 +3,7 @@
 //! They are the programs of `tests/peers`; each ends by itself when its starter has ended.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader, Lines, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,19 +45,25 @@ impl Peer {
         program: &Path,
         arguments: &[String],
     ) -> Result<(Self, String, Lines<BufReader<ChildStdout>>)> {
+        // Peers warn of what does not matter here; it is shown if they do not start.
+        let mut errors = tempfile::tempfile().context("make a file for errors")?;
         let mut child = without_settings(&mut Command::new(program))
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(errors.try_clone()?)
             .spawn()
             .with_context(|| format!("start {}", program.display()))?;
         let stdout = child.stdout.take().context("a piped output")?;
         let mut lines = BufReader::new(stdout).lines();
         let peer = Self { child };
-        match lines.next() {
-            Some(Ok(first)) => Ok((peer, first, lines)),
-            _ => bail!("{} has not started", program.display()),
+        if let Some(Ok(first)) = lines.next() {
+            return Ok((peer, first, lines));
         }
+        let mut said = String::new();
+        errors.rewind()?;
+        errors.read_to_string(&mut said)?;
+        bail!("{} has not started: {}", program.display(), said.trim())
     }
 }
 

@@ -22,7 +22,7 @@ async fn a_relay_hears_an_event_that_the_registry_publishes() {
         async move { ControlBus::connect(&config, "test", &dependency()).await.unwrap() }
     };
     let registry = connect(User::MeetingRegistry).await;
-    let relay = connect(User::Relay("office-a".parse().unwrap())).await;
+    let relay = connect(User::relay("office-a".parse().unwrap())).await;
     let scope =
         MeetingScope { organisation: Default::default(), meeting: MeetingId::try_from(7).unwrap() };
     let (registry, scope) = (&registry, &scope);
@@ -68,7 +68,7 @@ async fn a_trace_crosses_the_bus_with_an_event() {
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
     let _traced = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
     let server = Server::start();
-    let relay = User::Relay("office-a".parse().unwrap());
+    let relay = User::relay("office-a".parse().unwrap());
     let registry =
         ControlBus::connect(&server.config(&User::MeetingRegistry), "test", &dependency()).await;
     let relay = ControlBus::connect(&server.config(&relay), "test", &dependency()).await;

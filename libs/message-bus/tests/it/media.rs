@@ -14,7 +14,7 @@ fn scope() -> MeetingScope {
 async fn frames_reach_the_mixer_and_a_stopped_server_costs_frames_but_no_time() {
     let mut server = Server::start();
     let relay: RelayId = "office-a".parse().unwrap();
-    let config = server.config(&User::Relay(relay.clone()));
+    let config = server.config(&User::relay(relay.clone()));
     let up = MediaBus::connect(&config, "relay", &dependency()).await.unwrap();
     let mixer =
         MediaBus::connect(&server.config(&User::Mixer), "mixer", &dependency()).await.unwrap();
@@ -47,7 +47,7 @@ async fn frames_reach_the_mixer_and_a_stopped_server_costs_frames_but_no_time() 
 async fn a_receiver_that_does_not_read_loses_the_oldest() {
     let server = Server::start();
     let relay: RelayId = "office-a".parse().unwrap();
-    let config = server.config(&User::Relay(relay.clone()));
+    let config = server.config(&User::relay(relay.clone()));
     let up = MediaBus::connect(&config, "relay", &dependency()).await.unwrap();
     let mixer =
         MediaBus::connect(&server.config(&User::Mixer), "mixer", &dependency()).await.unwrap();

@@ -32,8 +32,8 @@ pub fn users() -> Vec<User> {
         User::AccessControl,
         User::MeetingRegistry,
         User::Mixer,
-        User::Relay("office-a".parse().unwrap()),
-        User::Relay("office-b".parse().unwrap()),
+        User::relay("office-a".parse().unwrap()),
+        User::relay("office-b".parse().unwrap()),
     ]
 }
 

@@ -14,11 +14,11 @@ mod facts;
 mod prefix;
 mod share;
 
-pub use charge::{Charge, PasswordCharge};
+pub use charge::{Charge, PasswordBudget, PasswordCharge};
 pub use decision::{Decision, Entitlement, Refusal, Told, decide, told};
 pub use facts::{
     Action, Count, Counting, Facts, MeetingState, PasswordCheck, Role, SecretPolicy, ShareProof,
     ShareState,
 };
 pub use prefix::AddressPrefix;
-pub use share::{Presented, Share, evaluate};
+pub use share::{Presented, Share, evaluate, lasts_until};

@@ -2,7 +2,7 @@
 
 use tributary_identifiers::UserId;
 
-use crate::facts::{ShareProof, ShareState};
+use crate::facts::{SecretPolicy, ShareProof, ShareState};
 
 /// A share that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,14 @@ pub struct Presented<'a, H> {
     pub user: Option<&'a UserId>,
 }
 
+impl<H: PartialEq> Presented<'_, H> {
+    fn is_for(&self, share: &Share<H>) -> bool {
+        let shown = self.secret_hash.is_some_and(|hash| *hash == share.secret_hash);
+        let named = self.user.is_some_and(|user| share.users.binary_search(user).is_ok());
+        shown || named
+    }
+}
+
 impl<H> Share<H> {
     /// Whether it holds at `now`, milliseconds since 1970.
     #[must_use]
@@ -47,9 +55,8 @@ pub fn evaluate<H: PartialEq>(
     let mut proof = ShareProof::Missing;
     for share in shares {
         let live = share.is_live(now);
-        let shown = presented.secret_hash.is_some_and(|hash| *hash == share.secret_hash);
-        let named = presented.user.is_some_and(|user| share.users.binary_search(user).is_ok());
-        if live && (shown || named) {
+        let meant = presented.is_for(share);
+        if live && meant {
             proof = ShareProof::Held;
         }
         state = match (state, live, share.revoked) {
@@ -60,4 +67,21 @@ pub fn evaluate<H: PartialEq>(
         };
     }
     (state, proof)
+}
+
+/// When the last of the `shares` ends by itself that hold at `now` and let in who asks; none:
+/// never. `now` itself if there is no such share. Milliseconds since 1970.
+#[must_use]
+pub fn lasts_until<H: PartialEq>(
+    shares: &[Share<H>],
+    presented: &Presented<'_, H>,
+    policy: SecretPolicy,
+    now: u64,
+) -> Option<u64> {
+    let any = matches!(policy, SecretPolicy::Optional);
+    shares
+        .iter()
+        .filter(|share| share.is_live(now) && (any || presented.is_for(share)))
+        .map(|share| share.expires_at)
+        .try_fold(now, |until, expires_at| Some(until.max(expires_at?)))
 }

@@ -7,6 +7,6 @@ mod queue;
 mod record;
 mod writer;
 
-pub use queue::AuditQueue;
+pub use queue::{AuditQueue, QueueFull};
 pub use record::Record;
 pub use writer::AuditWriter;

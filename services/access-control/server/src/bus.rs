@@ -34,31 +34,44 @@ impl Teller {
         Self { bus, freshness }
     }
 
-    /// Shares of the meeting have been made or revoked: nobody believes what was known before. When
-    /// NATS is away, other replicas know that they can't hear, and believe nothing for long.
-    pub async fn shares_changed(&self, scope: &MeetingScope) {
+    /// A share of the meeting holds from now on.
+    pub async fn widened(&self, scope: &MeetingScope) {
         self.freshness.changed(scope);
-        let telling = self.bus.tell(scope.shares_changed(), Bytes::new());
+        self.tell(scope, subjects::WIDENED).await;
+    }
+
+    /// Shares of the meeting do not hold any more.
+    pub async fn narrowed(&self, scope: &MeetingScope) {
+        self.freshness.changed(scope);
+        self.tell(scope, subjects::NARROWED).await;
+    }
+
+    /// Who may enter has changed: nobody believes what was known before. When NATS is away, other
+    /// replicas know that they can't hear, and believe nothing for long.
+    async fn tell(&self, scope: &MeetingScope, how: &'static [u8]) {
+        let telling = self.bus.tell(scope.shares_changed(), Bytes::from_static(how));
         let error = match tokio::time::timeout(TELLING, telling).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("not sent within {TELLING:?}"),
         };
         tracing::warn!(error, meeting = %scope.meeting,
-            "other replicas were not told that the shares of a meeting have changed");
+            "others were not told that it has changed who may enter a meeting");
     }
 }
 
 /// Hears what changes.
 pub struct Listener {
     bus: ControlBus,
+    teller: Teller,
     freshness: Arc<Freshness>,
 }
 
 impl Listener {
     /// Over the control connection.
-    pub const fn new(bus: ControlBus, freshness: Arc<Freshness>) -> Self {
-        Self { bus, freshness }
+    pub fn new(bus: ControlBus, teller: Teller) -> Self {
+        let freshness = Arc::clone(&teller.freshness);
+        Self { bus, teller, freshness }
     }
 
     /// Listens until `shutdown`.
@@ -98,7 +111,7 @@ impl Listener {
                     None => return,
                 },
                 change = shares.next() => match change {
-                    Some(change) => self.hear_change(&change.subject),
+                    Some(change) => drop(self.hear_change(&change.subject)),
                     None => return,
                 },
                 changed = link.changed() => if changed.is_err() { return },
@@ -112,25 +125,41 @@ impl Listener {
 
     /// Most events are about who is there, which decisions do not depend on.
     fn hear_event(&self, subject: &str, payload: Bytes) {
-        let matters = match MeetingEvent::decode(payload) {
-            Ok(event) => matches!(
-                event.body,
-                Some(Body::MembersChanged(_) | Body::MeetingChanged(_) | Body::Ended(_))
-            ),
+        let body = match MeetingEvent::decode(payload) {
+            Ok(event) => event.body,
             Err(error) => {
                 tracing::warn!(%error, subject, "an event can't be read");
-                true
+                self.hear_change(subject);
+                return;
             }
         };
-        if matters {
-            self.hear_change(subject);
+        match body {
+            Some(Body::MembersChanged(change)) => {
+                let scope = self.hear_change(subject);
+                if let Some(scope) = scope.filter(|_| change.removed > 0) {
+                    self.tell_of_removal(scope);
+                }
+            }
+            Some(Body::MeetingChanged(_) | Body::Ended(_)) => drop(self.hear_change(subject)),
+            _ => {}
         }
     }
 
-    fn hear_change(&self, subject: &str) {
-        match subjects::meeting_of(subject) {
-            Some(scope) => self.freshness.changed(&scope),
+    /// Members were taken off the list: what they were let in by before is stale. Every replica
+    /// tells it, after its own facts are forgotten, so that none lets in on old facts afterwards.
+    /// It is told because of an event only: what is heard of shares is never told on.
+    fn tell_of_removal(&self, scope: MeetingScope) {
+        let teller = self.teller.clone();
+        // Nothing must wait for it that is to be heard.
+        tokio::spawn(async move { teller.tell(&scope, subjects::NARROWED).await });
+    }
+
+    fn hear_change(&self, subject: &str) -> Option<MeetingScope> {
+        let scope = subjects::meeting_of(subject);
+        match &scope {
+            Some(scope) => self.freshness.changed(scope),
             None => tracing::warn!(subject, "heard of a change of no meeting"),
         }
+        scope
     }
 }

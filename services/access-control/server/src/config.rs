@@ -33,7 +33,7 @@ pub struct Config {
     /// Accesses that guests behind one IPv4 address or IPv6 /64 may make in the window.
     pub prefix_guest_access_limit: u32,
     /// Wrong passwords at one meeting in `wrong_password_window_minutes`, over all clients; then
-    /// even the right one is refused.
+    /// even the right one is refused. As many again for each client that comes back to a meeting.
     pub wrong_password_limit: u32,
     /// The window of wrong passwords, in minutes.
     pub wrong_password_window_minutes: u64,

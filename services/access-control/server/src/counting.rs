@@ -1,7 +1,7 @@
 //! Counting accesses, refusals and wrong passwords, in budgets that replicas share and restarts
 //! don't empty.
 
-use tributary_access_control_core::{AddressPrefix, Charge, PasswordCharge};
+use tributary_access_control_core::{AddressPrefix, Charge, PasswordBudget, PasswordCharge};
 use tributary_identifiers::{KeyThumbprint, UserId};
 use tributary_message_bus::subjects::MeetingScope;
 use tributary_sliding_window::{Budgets, Claim, Outcome, Spend};
@@ -44,6 +44,8 @@ pub struct Counted<'a> {
     pub prefix: Option<AddressPrefix>,
     /// Whether it is somebody without an account.
     pub guest: bool,
+    /// Whether it is a member of the meeting.
+    pub member: bool,
 }
 
 /// Whether there was room.
@@ -53,7 +55,7 @@ pub enum Verdict {
     Within,
     /// A budget of accesses or refusals is used up; nothing is counted.
     OverCount,
-    /// That of the meeting's wrong passwords is used up; all else is counted.
+    /// That of wrong passwords is used up; all else is counted.
     PasswordLocked,
 }
 
@@ -72,8 +74,8 @@ impl Counting {
         Self { budgets, limits }
     }
 
-    /// Counts what `charge` says, all of it or nothing, in one atomic step. `now` in milliseconds
-    /// since 1970.
+    /// Counts what `charge` says, all of it or nothing, in one atomic step; what `locked` says
+    /// instead if the budget of wrong passwords is used up. `now` in milliseconds since 1970.
     ///
     /// # Errors
     /// The database did not answer.
@@ -81,6 +83,7 @@ impl Counting {
         &self,
         counted: Counted<'_>,
         charge: Charge,
+        locked: Charge,
         now: u64,
     ) -> Result<Verdict, StoreError> {
         if charge == Charge::FREE {
@@ -96,12 +99,11 @@ impl Counting {
             }
             Outcome::Exhausted { .. } => {}
         }
-        if !charge.access {
+        // The access is one, whatever was typed.
+        let claims = self.claims(counted, locked);
+        if claims.is_empty() {
             return Ok(Verdict::PasswordLocked);
         }
-        // The access is one, and a refused one, whatever was typed.
-        let charge = Charge { miss: true, ..charge };
-        let claims = self.claims(counted, charge);
         Ok(match in_time(self.budgets.claim(&claims, now)).await? {
             Outcome::Granted => Verdict::PasswordLocked,
             Outcome::Exhausted { .. } => Verdict::OverCount,
@@ -109,9 +111,9 @@ impl Counting {
     }
 
     /// Accesses and refusals. An outsider's claims are as many whatever the decision: what is not
-    /// spent on is looked at.
+    /// spent on is looked at. What others are refused around a member does not matter to them.
     fn claims(&self, counted: Counted<'_>, charge: Charge) -> Vec<Claim> {
-        let Counted { scope, guest, prefix, .. } = counted;
+        let Counted { scope, guest, member, prefix, .. } = counted;
         let client = client(counted);
         let limits = self.limits;
         let mut claims = Vec::with_capacity(5);
@@ -124,6 +126,9 @@ impl Counting {
         let miss =
             if charge.miss { Spend::Distinct(scope.meeting.to_i64()) } else { Spend::Nothing };
         claim(format!("accesses/{client}"), limits.accesses, Spend::One);
+        if member {
+            return claims;
+        }
         claim(format!("misses/{client}"), limits.misses, miss);
         if let Some(prefix) = prefix {
             claim(format!("misses-at/{prefix}"), limits.prefix_misses, miss);
@@ -138,11 +143,17 @@ impl Counting {
     /// One claim whether or not there is a password, so that it takes as long.
     fn password_claim(&self, counted: Counted<'_>, charge: PasswordCharge) -> Claim {
         let MeetingScope { organisation, meeting } = counted.scope;
-        let meeting_key = || format!("passwords/{organisation}/{meeting}");
+        let client = client(counted);
+        let key = |budget| match budget {
+            PasswordBudget::Everybody => format!("passwords/{organisation}/{meeting}"),
+            PasswordBudget::Returning => {
+                format!("passwords-again/{organisation}/{meeting}/{client}")
+            }
+        };
         let (key, limit, spend) = match charge {
-            PasswordCharge::None => (format!("none/{}", client(counted)), u32::MAX, Spend::Nothing),
-            PasswordCharge::Look => (meeting_key(), self.limits.passwords, Spend::Nothing),
-            PasswordCharge::One => (meeting_key(), self.limits.passwords, Spend::One),
+            PasswordCharge::None => (format!("none/{client}"), u32::MAX, Spend::Nothing),
+            PasswordCharge::Look(budget) => (key(budget), self.limits.passwords, Spend::Nothing),
+            PasswordCharge::One(budget) => (key(budget), self.limits.passwords, Spend::One),
         };
         Claim { key, limit, window_seconds: self.limits.password_window, spend }
     }

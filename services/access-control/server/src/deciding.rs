@@ -4,19 +4,19 @@
 //! look at its shares, one password hash if something was typed, one claim on the budgets.
 
 use tributary_access_control_core::{
-    Action, AddressPrefix, Charge, Count, Decision, Facts, PasswordCheck, Presented, Role,
-    SecretPolicy, ShareProof, ShareState, Told, decide, evaluate, told,
+    Action, AddressPrefix, Charge, Count, Decision, Entitlement, Facts, PasswordCheck, Presented,
+    Role, SecretPolicy, ShareProof, ShareState, Told, decide, evaluate, lasts_until, told,
 };
 use tributary_identifiers::{KeyThumbprint, OrganisationId, UserId};
 use tributary_message_bus::subjects::MeetingScope;
 use tributary_password_hash::{HashError, Hasher};
-use tributary_share_link::ShareSecret;
+use tributary_share_link::{SecretHash, ShareSecret};
 
 use crate::{
     clock::Clock,
     config::Config,
     counting::{Counted, Counting, Verdict},
-    facts::{Allow, FactError, FactFinder, MeetingFacts, RecentAllows, Shares},
+    facts::{Allow, FactError, FactFinder, MeetingFacts, Moment, RecentAllows, Shares},
 };
 
 /// Who asks for what, and what they show.
@@ -120,63 +120,69 @@ impl Decider {
         let asked = self.allows.now();
         let meeting = self.facts.meeting(&question.scope, &question.user).await?;
         if meeting.present && meeting.role.is_listed() {
-            return self.decide_for_member(question, &meeting).await;
+            let facts = Facts { role: meeting.role, ..self.bare_facts(question, &meeting) };
+            return self.count_or_remember(question, facts, asked, None).await;
         }
         let shares = self.facts.shares(&question.scope).await;
         let password = self.check_password(question, &meeting).await?;
-        let allow = self.allow(question);
-        let decided = match shares {
+        let bare = Facts { password, ..self.bare_facts(question, &meeting) };
+        match shares {
             Ok(shares) => {
-                let facts = self.facts_of_outsider(question, &meeting, &shares, password);
-                self.count(question, facts).await
+                let (facts, until) = self.facts_of_outsider(question, bare, &shares);
+                self.count_or_remember(question, facts, asked, until).await
             }
-            Err(error) => Err(error),
-        };
-        match decided {
-            Ok(facts) => {
-                let answer = answer(question.action, &facts);
-                if matches!(answer.decision, Decision::Allowed(_)) {
-                    self.allows.remember(allow, asked).await;
-                }
-                Ok(answer)
+            Err(error) => {
+                let as_remembered =
+                    Facts { shares: ShareState::Live, proof: ShareProof::Held, ..bare };
+                self.decide_from_memory(question, &as_remembered, error).await
             }
-            Err(error) => self.decide_from_memory(question, &meeting, &allow, error).await,
         }
     }
 
-    /// For members nothing matters but the meeting, so that they get in while the database is down.
-    async fn decide_for_member(
+    /// Decides on `facts`, found out since `asked`, and counts; an allow is remembered, and given
+    /// again while nothing can be counted. The shares that it rests on end at `until`.
+    async fn count_or_remember(
         &self,
         question: &Question,
-        meeting: &MeetingFacts,
+        facts: Facts,
+        asked: Moment,
+        until: Option<u64>,
     ) -> Result<Answer, Undecided> {
-        let facts = Facts { role: meeting.role, ..self.bare_facts(question, meeting) };
-        let facts = self.count(question, facts).await?;
-        Ok(answer(question.action, &facts))
+        let facts = match self.count(question, facts).await {
+            Ok(facts) => facts,
+            Err(error) => return self.decide_from_memory(question, &facts, error).await,
+        };
+        let answer = answer(question.action, &facts);
+        if let Decision::Allowed(entitlement) = answer.decision
+            && self.needs_database(entitlement)
+        {
+            self.allows.remember(self.allow(question, entitlement), asked, until).await;
+        }
+        Ok(answer)
     }
 
-    /// While the database is down: who was let in a moment ago is let in again, unless it is known
-    /// that the meeting has changed.
+    /// For members nothing matters but the meeting, so that they get in while the database is down,
+    /// unless they are counted.
+    const fn needs_database(&self, entitlement: Entitlement) -> bool {
+        use tributary_access_control_core::Counting::Everybody;
+        matches!((entitlement, self.policy.counting), (Entitlement::Shared, _) | (_, Everybody))
+    }
+
+    /// While the database is down: who was let in a moment ago is let in again, unless `facts` (all
+    /// that could be found out, and what is remembered) are against it.
     async fn decide_from_memory(
         &self,
         question: &Question,
-        meeting: &MeetingFacts,
-        allow: &Allow,
+        facts: &Facts,
         error: FactError,
     ) -> Result<Answer, Undecided> {
-        if !self.allows.contains(allow).await {
-            return Err(error.into());
-        }
-        let facts = Facts {
-            shares: ShareState::Live,
-            proof: ShareProof::Held,
-            password: PasswordCheck::Right,
-            ..self.bare_facts(question, meeting)
-        };
-        let answer = answer(question.action, &facts);
-        match answer.decision {
-            Decision::Allowed(_) => Ok(answer),
-            Decision::Refused(_) => Err(error.into()),
+        let answer = answer(question.action, facts);
+        let Decision::Allowed(entitlement) = answer.decision else { return Err(error.into()) };
+        let allow = self.allow(question, entitlement);
+        if self.allows.contains(&allow, self.clock.now()).await {
+            Ok(answer)
+        } else {
+            Err(error.into())
         }
     }
 
@@ -194,21 +200,23 @@ impl Decider {
         }
     }
 
+    /// With the shares and what was shown of them; and when those end that let in.
     fn facts_of_outsider(
         &self,
         question: &Question,
-        meeting: &MeetingFacts,
+        bare: Facts,
         shares: &Shares,
-        password: PasswordCheck,
-    ) -> Facts {
+    ) -> (Facts, Option<u64>) {
         let secret = question.share_secret.parse::<ShareSecret>().ok();
-        let secret_hash = secret.map(|secret| secret.hash());
+        let secret_hash: Option<SecretHash> = secret.map(|secret| secret.hash());
         let presented = Presented {
             secret_hash: secret_hash.as_ref(),
             user: (!question.guest).then_some(&question.user),
         };
-        let (shares, proof) = evaluate(shares, presented, self.clock.now());
-        Facts { shares, proof, password, ..self.bare_facts(question, meeting) }
+        let now = self.clock.now();
+        let until = lasts_until(shares, &presented, bare.secret_policy, now);
+        let (shares, proof) = evaluate(shares, presented, now);
+        (Facts { shares, proof, ..bare }, until)
     }
 
     /// Compares what was typed. Whoever typed something waits for one hash, whatever the meeting,
@@ -241,28 +249,32 @@ impl Decider {
     async fn count(&self, question: &Question, facts: Facts) -> Result<Facts, FactError> {
         let decision = decide(question.action, &facts);
         let charge = Charge::of(&facts, decision, question.reconnect);
+        let locked_facts = Facts { password: PasswordCheck::Locked, ..facts };
+        let locked_decision = decide(question.action, &locked_facts);
+        let locked = Charge::of(&locked_facts, locked_decision, question.reconnect);
         let counted = Counted {
             scope: &question.scope,
             user: &question.user,
             client: question.client.as_ref(),
             prefix: question.prefix,
             guest: question.guest,
+            member: facts.role.is_listed(),
         };
-        Ok(match self.counting.count(counted, charge, self.clock.now()).await? {
+        Ok(match self.counting.count(counted, charge, locked, self.clock.now()).await? {
             Verdict::Within => facts,
             Verdict::OverCount => Facts { count: Count::Over, ..facts },
-            Verdict::PasswordLocked => Facts { password: PasswordCheck::Locked, ..facts },
+            Verdict::PasswordLocked => locked_facts,
         })
     }
 
-    fn allow(&self, question: &Question) -> Allow {
-        self.allows.key(
-            &question.scope,
-            &question.user,
-            question.client.as_ref(),
-            &question.password,
-            &question.share_secret,
-        )
+    /// How an allow is known again. A member's does not depend on what was shown.
+    fn allow(&self, question: &Question, entitlement: Entitlement) -> Allow {
+        let (password, secret) = match entitlement {
+            Entitlement::Member => ("", ""),
+            Entitlement::Shared => (question.password.as_str(), question.share_secret.as_str()),
+        };
+        let client = question.client.as_ref();
+        self.allows.key(&question.scope, &question.user, client, entitlement, password, secret)
     }
 }
 

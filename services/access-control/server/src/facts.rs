@@ -9,7 +9,7 @@ mod allows;
 mod freshness;
 mod shelf;
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tonic::{Code, Request, Status};
 use tributary_access_control_core::{MeetingState, Role, Share};
@@ -23,7 +23,7 @@ use tributary_service_runtime::ServiceChannel;
 use tributary_share_link::SecretHash;
 
 pub use allows::{Allow, RecentAllows};
-pub use freshness::Freshness;
+pub use freshness::{Freshness, Moment};
 use shelf::Shelf;
 
 use crate::{
@@ -50,7 +50,7 @@ pub struct FactFinder {
 }
 
 /// What the registry says about a meeting and a user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct MeetingFacts {
     /// Whether there is one in this organisation.
     pub present: bool,
@@ -60,6 +60,18 @@ pub struct MeetingFacts {
     pub role: Role,
     /// Of the meeting's password, in PHC form.
     pub password_hash: Option<String>,
+}
+
+impl fmt::Debug for MeetingFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let password_hash = self.password_hash.as_ref().map(|_| "[redacted]");
+        f.debug_struct("MeetingFacts")
+            .field("present", &self.present)
+            .field("ended_at", &self.ended_at)
+            .field("role", &self.role)
+            .field("password_hash", &password_hash)
+            .finish()
+    }
 }
 
 /// Why a fact could not be found out.
@@ -206,4 +218,21 @@ fn share(kept: KeptShare) -> Share<SecretHash> {
 fn weigh(shares: &Shares) -> u32 {
     let users: usize = shares.iter().map(|share| share.users.len()).sum();
     u32::try_from(1 + shares.len() + users / USERS_PER_WEIGHT).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_hash_is_not_shown() {
+        let facts = MeetingFacts {
+            present: true,
+            ended_at: None,
+            role: Role::Member,
+            password_hash: Some("$argon2id$canary".to_owned()),
+        };
+        let shown = format!("{facts:?}");
+        assert!(shown.contains("Member") && !shown.contains("canary"), "{shown}");
+    }
 }

@@ -128,24 +128,25 @@ impl Server {
             policy,
             clock.clone(),
         );
-        let teller = Teller::new(bus.clone(), Arc::clone(&freshness));
+        let teller = Teller::new(bus.clone(), freshness);
+        let (queue, waiting) = AuditQueue::new(config.audit_queue);
         let sharing = Sharing::new(
             facts,
             registry,
             store.clone(),
             budgets,
-            teller,
+            teller.clone(),
             mailer,
             settings,
+            queue.clone(),
             clock.clone(),
         );
-        let (queue, waiting) = AuditQueue::new(config.audit_queue);
         let misses = Misses::default();
         let grid = Grid::new(config.refusal_grid());
         let access = AccessApi::new(decider, sharing, queue, grid, clock.clone(), misses.clone());
         let work = Work {
             writer: AuditWriter::new(waiting, store.clone()),
-            listener: Listener::new(bus, freshness),
+            listener: Listener::new(bus, teller),
             alarm: Alarm::new(&config, misses, store.clone(), clock.clone()),
             cleaner: Cleaner::new(&config, store.clone(), counting, clock),
         };

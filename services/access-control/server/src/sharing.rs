@@ -9,8 +9,10 @@ mod request;
 
 use std::time::Duration;
 
-use tributary_access_control_core::Role;
-use tributary_contracts::registry::v1::{Meeting, registry_service_client::RegistryServiceClient};
+use tributary_contracts::{
+    access::v1::Action,
+    registry::v1::{Meeting, registry_service_client::RegistryServiceClient},
+};
 use tributary_identifiers::UserId;
 use tributary_mailer::Mailer;
 use tributary_message_bus::subjects::MeetingScope;
@@ -21,9 +23,11 @@ use tributary_sliding_window::Budgets;
 pub use request::{Destination, ShareRequest};
 
 use crate::{
+    audit::{AuditQueue, QueueFull, Record},
     bus::Teller,
     clock::Clock,
     facts::{FactError, FactFinder},
+    grpc::convert,
     metrics,
     store::{BeginShareError, KeptShare, NewShare, Recipients, Store, StoreError, in_time},
 };
@@ -46,6 +50,7 @@ pub struct Sharing {
     teller: Teller,
     mailer: Option<Mailer>,
     settings: Settings,
+    audit: AuditQueue,
     clock: Clock,
 }
 
@@ -107,6 +112,9 @@ pub enum ShareError {
     /// Nobody was reached.
     #[error("nobody could be reached at the moment; nothing is shared; try again")]
     NotDelivered,
+    /// It can't be recorded at the moment.
+    #[error(transparent)]
+    Unrecorded(#[from] QueueFull),
     /// A fact could not be found out.
     #[error(transparent)]
     Fact(#[from] FactError),
@@ -138,9 +146,10 @@ impl Sharing {
         teller: Teller,
         mailer: Option<Mailer>,
         settings: Settings,
+        audit: AuditQueue,
         clock: Clock,
     ) -> Self {
-        Self { facts, registry, store, budgets, teller, mailer, settings, clock }
+        Self { facts, registry, store, budgets, teller, mailer, settings, audit, clock }
     }
 
     /// Shares a meeting. When this returns the share holds, here and at every replica that hears.
@@ -175,7 +184,7 @@ impl Sharing {
             }
         };
         self.hold(&share.share_id, &reached).await?;
-        self.teller.shares_changed(&share.scope).await;
+        self.teller.widened(&share.scope).await;
         metrics::shared(reached.form());
         tracing::info!(meeting = %share.scope.meeting, user = %share.created_by,
             share = share.share_id, form = reached.form(), "a meeting was shared");
@@ -211,16 +220,31 @@ impl Sharing {
         if !in_time(revoking).await? {
             return Err(ShareError::NoSuchShare);
         }
-        self.teller.shares_changed(scope).await;
+        self.teller.narrowed(scope).await;
         let share = share_id.unwrap_or("all");
         tracing::info!(meeting = %scope.meeting, %user, share, "shares were revoked");
         Ok(())
     }
 
-    /// The meeting, if the user may share it: as the registry has it now, not as it was.
+    /// The meeting, if the user may share it: as the registry has it now, not as it was. Either
+    /// answer is recorded.
     async fn permitted(&self, scope: &MeetingScope, user: &UserId) -> Result<Meeting, ShareError> {
+        let place = self.audit.place()?;
         let (meeting, role) = self.facts.meeting_now(scope, user).await?;
-        meeting.filter(|_| Role::may_share(role)).ok_or(ShareError::NotAllowed)
+        let (allowed, reason) = convert::sharing(meeting.is_some(), role);
+        place.record(Record {
+            at: self.clock.now(),
+            scope: scope.clone(),
+            user: user.clone(),
+            guest: false,
+            client: None,
+            prefix: None,
+            action: Action::Share,
+            allowed,
+            reason,
+            role,
+        });
+        meeting.filter(|_| allowed).ok_or(ShareError::NotAllowed)
     }
 
     /// From now on the share holds.

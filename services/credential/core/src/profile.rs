@@ -48,20 +48,24 @@ impl Profile {
         if allowed_domains.is_empty() {
             return true;
         }
-        let domain = self.email.as_deref().and_then(|email| email.rsplit_once('@'));
-        let Some((local, domain)) = domain.filter(|_| self.email_verified) else { return false };
+        let domain = self.verified_email().and_then(|email| email.rsplit_once('@'));
+        let Some((local, domain)) = domain else { return false };
         !local.is_empty()
             && !local.contains('@')
             && allowed_domains.iter().any(|allowed| allowed.eq_ignore_ascii_case(domain))
     }
 
+    /// The address, if it is this person's. Any other would let somebody pass for whose it is.
+    fn verified_email(&self) -> Option<&str> {
+        self.email.as_deref().filter(|_| self.email_verified)
+    }
+
     /// The name shown to others: what can be shown of the best that is there.
     #[must_use]
     pub fn display_name(&self, fallback: &UserName) -> Option<DisplayName> {
-        [&self.name, &self.preferred_username, &self.email]
+        [self.name.as_deref(), self.preferred_username.as_deref(), self.verified_email()]
             .into_iter()
             .flatten()
-            .map(String::as_str)
             .chain([fallback.as_str()])
             .find_map(shown)
     }
@@ -69,10 +73,10 @@ impl Profile {
     /// A log-in name to begin with, of the characters that one may have.
     #[must_use]
     pub fn user_name(&self) -> Option<UserName> {
-        [&self.preferred_username, &self.email, &self.name]
+        [self.preferred_username.as_deref(), self.verified_email(), self.name.as_deref()]
             .into_iter()
             .flatten()
-            .find_map(|text| user_name_of(text))
+            .find_map(user_name_of)
             .or_else(|| "user".parse().ok())
     }
 }
@@ -143,6 +147,9 @@ mod tests {
         check(profile("Zoë Wu", "zoe", "z@x.org"), "zoe", "Zoë Wu");
         check(profile("", "Zoe.Wu", "z@x.org"), "zoe.wu", "Zoe.Wu");
         check(profile("", "", "z@x.org"), "z@x.org", "z@x.org");
+        let unverified = |profile| Profile { email_verified: false, ..profile };
+        check(unverified(profile("", "", "boss@x.org")), "user", "user");
+        check(unverified(profile("Zoe", "", "boss@x.org")), "zoe", "Zoe");
         check(profile("Zoe  Wu", "", ""), "zoe.wu", "Zoe  Wu");
         check(profile("王", "王", ""), "user", "王");
         check(profile("", "", ""), "user", "user");

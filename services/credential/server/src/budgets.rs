@@ -6,6 +6,7 @@
 use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use tributary_identifiers::{OrganisationId, UserId};
+use tributary_join_credential::{IdentityClaims, LEEWAY_SECONDS, REFRESH_WINDOW_SECONDS};
 use tributary_sliding_window::{Budgets, Claim, Outcome, Spend};
 
 use crate::{clock::Clock, config::Limits, store::StoreError};
@@ -16,9 +17,17 @@ pub const REMEMBERED_MILLIS: u64 = 2 * 3600 * 1000;
 const HOUR_SECONDS: u64 = 3600;
 const MINUTE_SECONDS: u64 = 60;
 
-/// How often one user may refresh or log out in an hour, on all terminals together.
-const TOKENS_PER_HOUR: u32 = 240;
-/// How many log-ins may be begun at one provider in ten minutes, which is how long each is kept.
+/// How often one user may refresh in an hour, on all terminals together.
+const REFRESHES_PER_HOUR: u32 = 240;
+/// How often one user may log out in an hour. Each takes a token that holds, so that more than come
+/// by refreshing can only be used up by who knows the password, to fill the list of revocations.
+const LOG_OUTS_PER_HOUR: u32 = 1000;
+const _: () = assert!(LOG_OUTS_PER_HOUR > 2 * REFRESHES_PER_HOUR);
+/// A refresh proof is good once for longer than its time of making is good anywhere: from a minute
+/// before to a minute after, by replicas whose clocks differ.
+const PROOF_SECONDS: u64 = 2 * REFRESH_WINDOW_SECONDS + LEEWAY_SECONDS;
+/// How many log-ins may be begun at one provider in ten minutes, which is how long each is kept:
+/// a bound of the memory.
 const OIDC_BEGINS: u32 = 20_000;
 
 /// The service's budgets. Clones share everything.
@@ -57,6 +66,17 @@ impl Guess {
     fn wrong_from(&self) -> String {
         format!("log-in-wrong-from/{}", self.prefix)
     }
+}
+
+/// Whether somebody gets a new token for an old one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    /// Yes.
+    Granted,
+    /// The proof has been used before.
+    UsedProof,
+    /// The user has got too many.
+    TooMany,
 }
 
 /// Which budget of a guess is used up.
@@ -134,25 +154,64 @@ impl Attempts {
         self.one(key, self.limits.searches_per_minute, MINUTE_SECONDS).await
     }
 
-    /// Whether this user may refresh or log out once more.
-    pub async fn token(
+    /// Whether this user may refresh once more, and by this verified proof, which is used up by it.
+    pub async fn refresh(
+        &self,
+        identity: &IdentityClaims,
+        proof: &[u8],
+    ) -> Result<Refresh, StoreError> {
+        let IdentityClaims { organisation, user_id, key_thumbprint, .. } = identity;
+        // Its first half, `r`: from one signature everybody can make a second by negating `s`.
+        let half = proof.get(..proof.len() / 2).unwrap_or(proof);
+        let hash = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, half));
+        let claims = [
+            Claim {
+                key: format!("refresh-proof/{key_thumbprint}/{hash}"),
+                limit: 1,
+                window_seconds: PROOF_SECONDS,
+                spend: Spend::One,
+            },
+            Claim {
+                key: format!("refreshes/{organisation}/{user_id}"),
+                limit: REFRESHES_PER_HOUR,
+                window_seconds: HOUR_SECONDS,
+                spend: Spend::One,
+            },
+        ];
+        Ok(match self.claim(&claims).await? {
+            Outcome::Granted => Refresh::Granted,
+            Outcome::Exhausted { key_index: 0 } => Refresh::UsedProof,
+            Outcome::Exhausted { .. } => Refresh::TooMany,
+        })
+    }
+
+    /// Whether this user may log out once more. Refreshing does not use it up.
+    pub async fn log_out(
         &self,
         organisation: &OrganisationId,
         user_id: &UserId,
     ) -> Result<bool, StoreError> {
-        let key = format!("tokens/{organisation}/{user_id}");
-        self.one(key, TOKENS_PER_HOUR, HOUR_SECONDS).await
+        let key = format!("log-outs/{organisation}/{user_id}");
+        self.one(key, LOG_OUTS_PER_HOUR, HOUR_SECONDS).await
     }
 
-    /// Whether one more log-in may be begun at this provider.
+    /// Whether one more log-in may be begun at this provider, from this prefix.
     pub async fn begin_oidc(
         &self,
         organisation: &OrganisationId,
         provider_id: &str,
+        prefix: &str,
         window_seconds: u64,
     ) -> Result<bool, StoreError> {
-        let key = format!("oidc/{organisation}/{provider_id}");
-        self.one(key, OIDC_BEGINS, window_seconds).await
+        let one = |key, limit| Claim { key, limit, window_seconds, spend: Spend::One };
+        // What is refused for the prefix takes nothing from the rest of the world.
+        let outcome = self
+            .claim(&[
+                one(format!("oidc-from/{prefix}"), self.limits.oidc_log_ins_per_prefix),
+                one(format!("oidc/{organisation}/{provider_id}"), OIDC_BEGINS),
+            ])
+            .await?;
+        Ok(outcome == Outcome::Granted)
     }
 }
 

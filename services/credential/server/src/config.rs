@@ -62,6 +62,8 @@ pub struct Limits {
     pub lockout_minutes: u64,
     /// New guests from one IPv4 address or IPv6 /64 in an hour: 1 to 100,000.
     pub guests_per_hour: u32,
+    /// Log-ins begun at providers from one IPv4 address or IPv6 /64 in ten minutes: 1 to 20,000.
+    pub oidc_log_ins_per_prefix: u32,
     /// Searches of one user for others in a minute: 1 to 10,000.
     pub searches_per_minute: u32,
 }
@@ -73,6 +75,7 @@ impl Default for Limits {
             wrong_passwords_per_prefix: 100,
             lockout_minutes: 15,
             guests_per_hour: 500,
+            oidc_log_ins_per_prefix: 100,
             searches_per_minute: 60,
         }
     }
@@ -120,6 +123,7 @@ impl Config {
             wrong_passwords_per_prefix,
             lockout_minutes,
             guests_per_hour,
+            oidc_log_ins_per_prefix,
             searches_per_minute,
         } = self.limits;
         for (key, value, least, most) in [
@@ -129,6 +133,7 @@ impl Config {
             ("limits.wrong_passwords_per_prefix", wrong_passwords_per_prefix.into(), 1, 100_000),
             ("limits.lockout_minutes", lockout_minutes, 1, 60),
             ("limits.guests_per_hour", guests_per_hour.into(), 1, 100_000),
+            ("limits.oidc_log_ins_per_prefix", oidc_log_ins_per_prefix.into(), 1, 20_000),
             ("limits.searches_per_minute", searches_per_minute.into(), 1, 10_000),
         ] {
             if !(least..=most).contains(&value) {
@@ -217,6 +222,7 @@ mod tests {
         assert!(refused(|c| c.limits.wrong_passwords_per_prefix = 0).contains("per_prefix"));
         assert!(refused(|c| c.limits.lockout_minutes = 61).contains("lockout_minutes"));
         assert!(refused(|c| c.limits.guests_per_hour = 0).contains("guests_per_hour"));
+        assert!(refused(|c| c.limits.oidc_log_ins_per_prefix = 0).contains("oidc_log_ins"));
         assert!(refused(|c| c.limits.searches_per_minute = 0).contains("searches_per_minute"));
     }
 }

@@ -6,6 +6,8 @@ mod identities;
 mod join;
 mod log_in;
 mod revocations;
+#[cfg(test)]
+mod rig;
 mod status;
 mod user_service;
 
@@ -17,6 +19,7 @@ pub use user_service::UserApi;
 
 use prost_types::Timestamp;
 use tonic::Status;
+use tributary_credential_core::address_prefix;
 use tributary_identifiers::{KeyThumbprint, OrganisationId, UserId};
 
 /// Length of a SHA-256 thumbprint in base64url without padding.
@@ -28,6 +31,11 @@ fn timestamp(seconds: u64) -> Timestamp {
 
 fn read_organisation(text: &str) -> Result<OrganisationId, Status> {
     OrganisationId::from_request(text).map_err(|error| status::invalid("organisation", &error))
+}
+
+/// The prefix of a terminal's address, as budgets know it.
+fn read_prefix(client_address: &str) -> Result<String, Status> {
+    address_prefix(client_address).map_err(|error| status::invalid("client_address", &error))
 }
 
 fn read_user_id(text: &str) -> Result<UserId, Status> {

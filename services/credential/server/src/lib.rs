@@ -19,6 +19,7 @@ mod grpc;
 mod keeper;
 mod metrics;
 mod oidc;
+mod password_checks;
 mod sealing;
 mod server;
 mod store;

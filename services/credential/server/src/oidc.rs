@@ -2,8 +2,8 @@
 //! nonce, as RFC 9700 advises.
 //!
 //! **Invariants:** a log-in is finished once, within ten minutes, by the terminal that began it, at
-//! the provider it was begun at; an account belongs to an issuer and a subject, whatever names and
-//! addresses a provider tells.
+//! the provider it was begun at, which says so itself (RFC 9207) where several share an address; an
+//! account belongs to an issuer and a subject, whatever names and addresses a provider tells.
 
 mod http;
 mod provider;
@@ -48,6 +48,26 @@ pub struct OidcLogIn {
     store: Store,
     attempts: Attempts,
     clock: Clock,
+}
+
+/// Where somebody wants to log in.
+pub struct Wanted<'a> {
+    /// The organisation.
+    pub organisation: &'a OrganisationId,
+    /// The provider's id.
+    pub provider_id: &'a str,
+    /// Where the provider is to send the browser back to.
+    pub redirect_uri: &'a str,
+}
+
+/// What came with the redirect.
+pub struct Sent<'a> {
+    /// The state.
+    pub state: &'a str,
+    /// The authorization code.
+    pub code: &'a str,
+    /// `iss` (RFC 9207); empty if there was none.
+    pub issuer: &'a str,
 }
 
 /// A log-in that has been begun.
@@ -132,23 +152,24 @@ impl OidcLogIn {
             .ok_or(OidcError::NoSuchProvider)
     }
 
-    /// Begins a log-in for the terminal with this key.
+    /// Begins a log-in for the terminal with this key, at an address with this prefix.
     ///
     /// # Errors
     /// See [`OidcError`].
     pub async fn begin(
         &self,
-        organisation: &OrganisationId,
-        provider_id: &str,
-        redirect_uri: &str,
+        wanted: Wanted<'_>,
         key_thumbprint: KeyThumbprint,
+        prefix: &str,
     ) -> Result<Begun, OidcError> {
+        let Wanted { organisation, provider_id, redirect_uri } = wanted;
         let provider = self.provider(organisation, provider_id)?;
         if !provider.config.redirect_uris.iter().any(|known| known == redirect_uri) {
             return Err(OidcError::RedirectUri);
         }
         // Each is kept for ten minutes, so this bounds what is kept.
-        if !self.attempts.begin_oidc(organisation, provider_id, LOG_IN_SECONDS).await? {
+        let begin = self.attempts.begin_oidc(organisation, provider_id, prefix, LOG_IN_SECONDS);
+        if !begin.await? {
             return Err(OidcError::TooMany);
         }
         let (state, nonce) = (random()?, random()?);
@@ -177,10 +198,10 @@ impl OidcLogIn {
     /// See [`OidcError`].
     pub async fn finish(
         &self,
-        state: &str,
-        code: &str,
+        sent: Sent<'_>,
         key_thumbprint: KeyThumbprint,
     ) -> Result<IdentityClaims, OidcError> {
+        let Sent { state, code, issuer } = sent;
         if state.len() > STATE_LENGTH_MAX || code.is_empty() || code.len() > CODE_LENGTH_MAX {
             return Err(OidcError::UnknownState);
         }
@@ -194,6 +215,7 @@ impl OidcLogIn {
         let redirected = Redirected {
             redirect_uri: begun.redirect_uri,
             code: code.to_owned(),
+            issuer: issuer.to_owned(),
             nonce: begun.nonce,
             pkce_verifier: PkceCodeVerifier::new(begun.pkce_verifier),
         };

@@ -27,6 +27,7 @@ use crate::{
     keeper::Keeper,
     metrics,
     oidc::OidcLogIn,
+    password_checks::PasswordChecks,
     sealing::{InvalidSecret, Sealer},
     store::{BUDGETS, Migrations, Store, StoreError},
 };
@@ -149,7 +150,8 @@ impl Server {
         };
         let access = AccessServiceClient::new(platform.channel(Peer::AccessControl)?);
         let users = UserApi::new(store.clone(), hasher.clone(), authority.clone(), clock.clone());
-        let parts = Parts { identities, attempts, hasher, oidc, access };
+        let passwords = PasswordChecks::default();
+        let parts = Parts { identities, attempts, passwords, oidc, access };
         Ok(Self {
             credential: CredentialApi::new(parts),
             users,

@@ -29,6 +29,9 @@ pub struct Config {
     pub attachment_bytes_max: u64,
     /// All attached files of a meeting together, in bytes.
     pub attachments_bytes_max: u64,
+    /// The most that all files together may have in JetStream, in bytes; less than JetStream's own
+    /// limit (`max_file_store`), so that events and notices always have room.
+    pub attachments_jetstream_bytes_max: u64,
     /// How many files may be attached to a meeting.
     pub attachments_max: u32,
 }
@@ -41,6 +44,7 @@ impl Default for Config {
             attachments: String::new(),
             attachment_bytes_max: 25 * MIB,
             attachments_bytes_max: 250 * MIB,
+            attachments_jetstream_bytes_max: 4096 * MIB,
             attachments_max: 100,
         }
     }
@@ -62,7 +66,10 @@ pub enum InvalidConfig {
     #[error("meeting_registry.attachment_bytes_max must be 1 to {ATTACHMENT_BYTES_LIMIT}")]
     AttachmentBytes,
     /// Out of bounds.
-    #[error("meeting_registry.attachments_bytes_max must be attachment_bytes_max or more")]
+    #[error(
+        "meeting_registry.attachments_bytes_max must be attachment_bytes_max or more, and \
+         attachments_jetstream_bytes_max that or more"
+    )]
     AttachmentsBytes,
     /// Out of bounds.
     #[error("meeting_registry.attachments_max must be 0 to {ATTACHMENTS_LIMIT}")]
@@ -88,7 +95,10 @@ impl Config {
             return Err(InvalidConfig::AttachmentBytes);
         }
         // A database counts in signed numbers.
-        if !(self.attachment_bytes_max..=i64::MAX as u64).contains(&self.attachments_bytes_max) {
+        let together = self.attachment_bytes_max..=self.attachments_jetstream_bytes_max;
+        if !together.contains(&self.attachments_bytes_max)
+            || i64::try_from(self.attachments_jetstream_bytes_max).is_err()
+        {
             return Err(InvalidConfig::AttachmentsBytes);
         }
         if self.attachments_max > ATTACHMENTS_LIMIT {

@@ -163,7 +163,12 @@ impl Registry {
         meeting: &MeetingScope,
         command: Command,
     ) -> Result<Applied, StoreError> {
-        self.store.apply(meeting, command, self.store.clock().now()).await
+        // Who comes onto a list is invited now or by the scheduler: both go by the same clock.
+        let now = match command {
+            Command::SetMembers(_) => self.store.shared_now().await?,
+            _ => self.store.clock().now(),
+        };
+        self.store.apply(meeting, command, now).await
     }
 
     /// Switches a participant's microphone, as an operation; returns the event's number, 0 for none.

@@ -71,7 +71,7 @@ impl Server {
         let bus = ControlBus::connect(&platform.config.nats, SERVICE, &unreported).await?;
         let store = Store::new(connection, Clock::System);
         let place = config.place(platform.config.database.url.expose())?;
-        let files = Arc::new(Files::at(place, &bus));
+        let files = Arc::new(Files::at(place, &bus, config.attachments_jetstream_bytes_max));
         let attachments = Attachments::new(store.clone(), files, config.attachment_limits());
         let registry = Registry::new(store, Hasher::default(), Arc::new(OperatingSystem));
         Ok(Self { registry, config, attachments, streams: Arc::new(Streams::new(bus)), platform })

@@ -35,7 +35,8 @@ pub fn event_payload(scope: &MeetingScope, meeting: &Meeting, event: &Event) -> 
         }
         Happening::Ended => Body::Ended(MeetingEnded {}),
         Happening::MembersChanged(change) => {
-            Body::MembersChanged(MembersChanged { members: change.members })
+            let removed = u32::try_from(change.removed.len()).unwrap_or(u32::MAX);
+            Body::MembersChanged(MembersChanged { members: change.members, removed })
         }
         Happening::MeetingChanged => {
             Body::MeetingChanged(MeetingChanged { subject: meeting.subject.to_string() })

@@ -2,17 +2,20 @@
 //! `GET /meetings/<id>/attachments/<id>`, in the name of who holds the identity token.
 //!
 //! **Invariants:** every download is decided by access control anew; who is not let in gets the same
-//! bytes and headers whatever the reason; no file is held in memory.
+//! bytes and headers whatever the reason; no file is held in memory; a transfer ends when the token
+//! that it goes by is revoked.
 
 mod answer;
 mod disposition;
 mod download;
+mod places;
 mod spool;
 mod upload;
 
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
 use axum::{
@@ -21,7 +24,7 @@ use axum::{
     http::{HeaderMap, header},
     routing::{get, post},
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use places::Places;
 
 use crate::{
     refusal::Refused,
@@ -31,10 +34,14 @@ use crate::{
     },
 };
 
-/// Downloads at a time.
+/// Downloads at a time, and of one user.
 const DOWNLOADS_MAX: usize = 256;
-/// Uploads at a time; each has a file on disk until it is complete.
+const DOWNLOADS_OF_USER_MAX: usize = 8;
+/// Uploads at a time, and of one user; each has a file on disk until it is complete.
 const UPLOADS_MAX: usize = 32;
+const UPLOADS_OF_USER_MAX: usize = 4;
+/// How long a file may be on its way between this relay and a terminal.
+const TRANSFER_TIME_MAX: Duration = Duration::from_secs(15 * 60);
 const SHARE_SECRET: &str = "tributary-share-secret";
 const PASSWORD: &str = "tributary-password";
 
@@ -43,8 +50,8 @@ const PASSWORD: &str = "tributary-password";
 pub(crate) struct AttachmentState {
     shared: Arc<Shared>,
     bytes_max: u64,
-    downloads: Arc<Semaphore>,
-    uploads: Arc<Semaphore>,
+    downloads: Places,
+    uploads: Places,
 }
 
 /// The routes.
@@ -52,8 +59,8 @@ pub(crate) fn routes(shared: Arc<Shared>, bytes_max: u64) -> Router {
     let state = AttachmentState {
         shared,
         bytes_max,
-        downloads: Arc::new(Semaphore::new(DOWNLOADS_MAX)),
-        uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
+        downloads: Places::new(DOWNLOADS_MAX, DOWNLOADS_OF_USER_MAX),
+        uploads: Places::new(UPLOADS_MAX, UPLOADS_OF_USER_MAX),
     };
     Router::new()
         .route("/meetings/{meeting_id}/attachments", post(upload::upload))
@@ -87,10 +94,6 @@ fn shown(headers: &HeaderMap) -> Shown {
         String::from_utf8_lossy(value).into_owned()
     };
     Shown { password: text(PASSWORD), share_secret: text(SHARE_SECRET) }
-}
-
-fn room(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refused> {
-    places.clone().try_acquire_owned().map_err(|_| Refused::try_again("a place for this transfer"))
 }
 
 #[cfg(test)]

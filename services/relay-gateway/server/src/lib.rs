@@ -14,6 +14,7 @@ mod http;
 pub mod media;
 mod meetings;
 mod metrics;
+mod narrowings;
 mod notices;
 mod refusal;
 mod server;

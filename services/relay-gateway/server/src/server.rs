@@ -16,6 +16,7 @@ use crate::{
     media::{MediaConfig, MediaError, MediaHandle},
     meetings::Meetings,
     metrics,
+    narrowings::Narrowings,
     notices::NoticeDesk,
     terminals::{Shared, WebSocketState, attached::Attached, upgrade},
     trust::Trust,
@@ -131,11 +132,16 @@ impl Server {
         let dependency = platform.readiness.dependency("credential-keys");
         let trust = tokio::spawn(async move { trust.keep_fresh(dependency).await });
         let renewal = tokio::spawn(renew(shared.clone()));
+        let (hearing, ear) = (shared.clone(), bus.clone());
+        let narrowings = tokio::spawn(async move {
+            hearing.narrowings.hear(&ear, &hearing.organisation).await;
+        });
         http::serve(listener, app, shutdown).await;
         connections.close();
         connections.wait().await;
         trust.abort();
         renewal.abort();
+        narrowings.abort();
         shared.attached.drain().await;
         bus.drain().await;
         Ok(())
@@ -168,6 +174,7 @@ fn share(
         notices: NoticeDesk::new(upstream.clone(), bus.clone()),
         meetings: Meetings::new(upstream.clone(), bus),
         upstream,
+        narrowings: Narrowings::default(),
         media,
         attached: Arc::new(attached),
     })

@@ -17,7 +17,8 @@ pub(crate) use socket::{WebSocketState, upgrade};
 use tributary_identifiers::{OrganisationId, RelayId, RelaySessionId};
 
 use crate::{
-    media::MediaHandle, meetings::Meetings, notices::NoticeDesk, trust::Trust, upstream::Upstream,
+    media::MediaHandle, meetings::Meetings, narrowings::Narrowings, notices::NoticeDesk,
+    trust::Trust, upstream::Upstream,
 };
 
 /// What every connection needs.
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) upstream: Upstream,
     pub(crate) trust: Trust,
+    pub(crate) narrowings: Narrowings,
     pub(crate) media: MediaHandle,
     pub(crate) meetings: Meetings,
     pub(crate) notices: NoticeDesk,

@@ -18,7 +18,8 @@ use tributary_contracts::credential::v1::{
     GetKeysRequest, credential_service_client::CredentialServiceClient,
 };
 use tributary_join_credential::{
-    IdentityClaims, JoinClaims, JoinError, KeySet, Provenance, Verified, Verifier, VerifyError,
+    IdentityClaims, JoinClaims, JoinError, KeySet, LEEWAY_SECONDS, Provenance, Verified, Verifier,
+    VerifyError,
 };
 use tributary_message_bus::ControlBus;
 use tributary_service_runtime::{Dependency, ServiceChannel};
@@ -87,6 +88,11 @@ impl Trust {
             let fresh = self.list_revocations().await;
             listed |= fresh;
             let fresh = fresh && self.refresh_keys(listed).await;
+            if fresh {
+                // A revoked key is not among these keys any more; among older ones it still verifies what
+                // only its revocation refuses.
+                self.change(|verifier| verifier.revocations.forget(unix_seconds()));
+            }
             let known = self.are_known();
             if known {
                 dependency.ready();
@@ -121,7 +127,7 @@ impl Trust {
         change(&mut self.0.verifier.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// True if the credential service has answered.
+    /// True if the credential service has said which keys there are.
     async fn refresh_keys(&self, listed: bool) -> bool {
         if !listed {
             return false;
@@ -138,7 +144,10 @@ impl Trust {
                 self.change(|verifier| verifier.keys = keys);
                 *lock(&self.0.keys_at) = Some(Instant::now());
             }
-            Err(error) => tracing::warn!(%error, "the credential service's keys can't be read"),
+            Err(error) => {
+                tracing::warn!(%error, "the credential service's keys can't be read");
+                return false;
+            }
         }
         true
     }
@@ -202,6 +211,15 @@ impl Trust {
         }
         hold
     }
+}
+
+/// When a token that says this does not hold any more.
+pub(crate) fn end_of(claims: &IdentityClaims) -> tokio::time::Instant {
+    let end = claims.expires_at.saturating_add(LEEWAY_SECONDS);
+    let left = Duration::from_secs(end.saturating_sub(unix_seconds()));
+    let now = tokio::time::Instant::now();
+    // A time that this machine can't reckon with has come.
+    now.checked_add(left).unwrap_or(now)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

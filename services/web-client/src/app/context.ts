@@ -6,6 +6,7 @@ import type { AttachmentStore } from "../attachments/store";
 import type { Link } from "../media/link";
 import type { Microphone } from "../media/microphone";
 import type { Playback } from "../media/playback";
+import type { NameFinder } from "../members/finder";
 import type { NameBook } from "../members/names";
 import type { Desk } from "../session/desk";
 import type { Session } from "../session/session";
@@ -17,6 +18,7 @@ export interface Services {
   readonly desk: Desk;
   readonly attachments: AttachmentStore;
   readonly names: NameBook;
+  readonly finder: NameFinder;
   readonly memory: TabMemory;
   readonly navigation: Navigation;
   readonly microphone: Microphone;

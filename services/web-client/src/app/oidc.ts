@@ -21,7 +21,7 @@ export interface Away {
 }
 
 export type WayBack =
-  | { kind: "code"; code: string; state: string }
+  | { kind: "code"; code: string; state: string; issuer: string }
   /** The provider, or the person there, refused. */
   | { kind: "refused"; state: string };
 
@@ -31,7 +31,9 @@ export function wayBackOf(search: string): WayBack | undefined {
   const state = query.get("state");
   if (state === null || state === "") return undefined;
   const code = query.get("code");
-  if (code !== null && code !== "") return { kind: "code", code, state };
+  // Who sends the browser back (RFC 9207); not all providers say so.
+  const issuer = query.get("iss") ?? "";
+  if (code !== null && code !== "") return { kind: "code", code, state, issuer };
   return query.has("error") ? { kind: "refused", state } : undefined;
 }
 

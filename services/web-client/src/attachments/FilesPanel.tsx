@@ -128,8 +128,8 @@ function FileRow(props: {
 }) {
   const { t, language } = useTranslation();
   const { names } = useServices();
-  const nameOf = useNames();
   const { file } = props;
+  const nameOf = useNames([file.attachedBy]);
   const known = names.names.get().has(file.attachedBy);
   const facts = [
     sizeText(file.size, language),

@@ -14,6 +14,8 @@ export function problemText(t: Messages, { during, reason }: Problem): string {
 export function failureText(t: Messages, during: Doing, reason: FailureReason): string {
   switch (reason) {
     case "unreachable":
+      // The mail server may have been given some of it.
+      return during === "email" ? t.share.mailUnanswered : t.problem.unreachable;
     case "insecure":
     case "expired":
     case "passwordNeeded":

@@ -20,7 +20,7 @@ type Told = { tone: "info" | "error"; text: string };
 export function MembersPanel({ details }: { details: MeetingDetails }) {
   const { t, language } = useTranslation();
   const { session, desk } = useServices();
-  const nameOf = useNames();
+  const nameOf = useNames(details.members.map(({ userId }) => userId));
   const [busy, setBusy] = useState(false);
   const [told, setTold] = useState<Told | undefined>(undefined);
   const meetingId = details.meeting.id;

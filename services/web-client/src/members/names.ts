@@ -1,5 +1,5 @@
-// Names of users, by id. Member lists carry ids alone; names come from whoever was found, seen in a
-// meeting, or told about in a notice, and are kept for the tab.
+// Names of users, by id. Member lists carry ids alone; names come from whoever was found or asked for,
+// seen in a meeting, or told about in a notice, and are kept for the tab.
 
 import { Store } from "../app/store";
 import type { Notice } from "../notices/notices";

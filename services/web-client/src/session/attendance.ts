@@ -8,6 +8,7 @@ import type { TerminalKey } from "./key";
 import { followMuted } from "./muting";
 import { afterFailure } from "./recovery";
 import type { Step } from "./recovery";
+import { wasUnheard } from "./refusal";
 import type { FailureReason, RefusalReason } from "./refusal";
 import type { SessionAction, SessionState } from "./state";
 import type { TabMemory } from "./tab";
@@ -85,6 +86,8 @@ export class Attendance {
         await Promise.race([connection.ended, this.whenStopped]);
       } catch (failure) {
         if (signal.aborted) return;
+        // The page had been left alone: nobody needs to be told that it connects again.
+        if (wasUnheard(failure) && this.attempt++ === 0) continue;
         const situation = { inside: this.inside, heldCredential };
         await this.take(afterFailure(failure, situation));
       }

@@ -18,6 +18,11 @@ import { ConnectionLost, Refused, refusalReason } from "./refusal";
 const OPEN_TIMEOUT_MS = 8000;
 /** How long an answer may take; the slowest, a log-in, is well under a second. */
 const ANSWER_TIMEOUT_MS = 10_000;
+/**
+ * How long the answer may take to what the relay carries out beside everything else, in ms: it gives
+ * other people's mail servers a minute.
+ */
+const SLOW: ReadonlyMap<RequestKind, number> = new Map([["shareMeeting", 65_000]]);
 const PING_INTERVAL_MS = 5000;
 /** So many unanswered pings mean that the connection is lost. */
 const PINGS_MISSED_MAX = 2;
@@ -77,7 +82,7 @@ export type Socket = Pick<
 >;
 
 interface Pending {
-  answer: ReplyBody["case"];
+  kind: RequestKind;
   resolve(value: ReplyBody["value"]): void;
   reject(error: Error): void;
   timer: ReturnType<typeof setTimeout>;
@@ -145,19 +150,19 @@ export class Connection {
 
   /** Asks the relay. Rejects with `Refused` or `ConnectionLost`. */
   request<K extends RequestKind>(kind: K, value: RequestInit<K>): Promise<Answer<K>> {
-    if (this.reason !== undefined) return Promise.reject(this.reason);
+    if (this.reason !== undefined) return Promise.reject(lostBefore(this.reason));
     const requestId = this.nextRequestId++;
     // The compiler does not follow that `kind` and `value` come from the same alternative.
     const body = { case: kind, value } as MessageInitShape<typeof TerminalMessageSchema>["body"];
     const message = create(TerminalMessageSchema, { requestId, body: body! });
     return new Promise((resolve, reject) => {
       this.pending.set(requestId, {
-        answer: ANSWERS[kind],
+        kind,
         resolve: resolve as (value: ReplyBody["value"]) => void,
         reject,
         timer: setTimeout(
           () => this.end(new ConnectionLost("silent", `no answer to ${kind}`)),
-          ANSWER_TIMEOUT_MS,
+          SLOW.get(kind) ?? ANSWER_TIMEOUT_MS,
         ),
       });
       this.socket.send(toBinary(TerminalMessageSchema, message));
@@ -179,7 +184,7 @@ export class Connection {
       this.pending.delete(inReplyTo);
       clearTimeout(request.timer);
       if (body.case === "refusal") return request.reject(refused(body.value));
-      if (body.case === request.answer) return request.resolve(body.value);
+      if (body.case === ANSWERS[request.kind]) return request.resolve(body.value);
       request.reject(new ConnectionLost("closed", "answer of the wrong kind"));
       return this.end(new ConnectionLost("closed", "answer of the wrong kind"));
     }
@@ -218,7 +223,8 @@ export class Connection {
     clearInterval(this.pinger);
     for (const request of this.pending.values()) {
       clearTimeout(request.timer);
-      request.reject(reason);
+      const begun = SLOW.has(request.kind) && isIdle(reason);
+      request.reject(begun ? new ConnectionLost("closed", reason.message) : lostBefore(reason));
     }
     this.pending.clear();
     this.socket.onmessage = this.socket.onclose = this.socket.onerror = null;
@@ -234,6 +240,16 @@ function decode(data: unknown): RelayMessage | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The relay lets a connection go when nothing was asked for a while, and says that it is to be opened again. */
+function isIdle(reason: Error): boolean {
+  return reason instanceof Refused && reason.reason === "tryAgain";
+}
+
+/** What a request fails with that the relay has not taken up before the connection ended for `reason`. */
+function lostBefore(reason: Error): Error {
+  return isIdle(reason) ? new ConnectionLost("unheard", reason.message) : reason;
 }
 
 function refused(refusal: { code: number; message: string }): Refused {

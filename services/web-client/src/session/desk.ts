@@ -1,6 +1,7 @@
 // What one can ask for about meetings, in the words of this client: members, shares, attachments.
 
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { Store } from "../app/store";
 import type { FoundUser, Invited, Member } from "../members/people";
 import type { NameBook } from "../members/names";
 import type { Share, ShareForm, ShareLink } from "../sharing/share";
@@ -21,7 +22,6 @@ export interface Plan {
   readonly startsAtMs: number | undefined;
   readonly invited: readonly Invited[];
   readonly shared: boolean;
-  readonly lobby: boolean;
 }
 
 /** What of a meeting is to be changed; undefined stays as it is. */
@@ -30,12 +30,16 @@ export interface Change {
   /** Empty: none. */
   readonly password: string | undefined;
   readonly startsAtMs: number | undefined;
-  readonly lobby: boolean | undefined;
 }
 
 export class Desk {
   /** The links that were made on this page: the server shows each one once. */
   private readonly links = new Map<string, { shareId: string; link: ShareLink }>();
+
+  /** Meetings that were to be shared when they were created, and are not. */
+  private readonly unlinked = new Set<string>();
+  /** How a meeting is being shared just now: one share at a time, as the relay has it. */
+  readonly sharing = new Store<ShareForm["kind"] | undefined>(undefined);
 
   constructor(
     private readonly session: Session,
@@ -44,30 +48,29 @@ export class Desk {
 
   /** The new meeting's id; if there is none, the session's state has the problem. */
   async create(plan: Plan): Promise<string | undefined> {
-    const { subject, password, shared, lobby, invited } = plan;
+    const { subject, password, shared, invited } = plan;
     const created = await this.session.askAs("create", "createMeeting", {
       subject,
       password,
       shared,
-      lobby,
       memberUserIds: invited.map(({ userId }) => userId),
       hostUserIds: invited.filter(({ host }) => host).map(({ userId }) => userId),
       ...startsAt(plan.startsAtMs),
     });
     if (!created.ok) return undefined;
     const { meetingId, share } = created.value;
-    this.keepLink(meetingId, share);
+    const link = this.keepLink(meetingId, share);
+    if (shared && link === undefined) this.unlinked.add(meetingId);
     return meetingId;
   }
 
   async update(meetingId: string, change: Change): Promise<Outcome<void>> {
-    const { subject, password, lobby } = change;
+    const { subject, password } = change;
     return nothing(
       await this.session.ask("updateMeeting", {
         meetingId,
         ...(subject === undefined ? {} : { subject }),
         ...(password === undefined ? {} : { password }),
-        ...(lobby === undefined ? {} : { lobby }),
         ...startsAt(change.startsAtMs),
       }),
     );
@@ -87,6 +90,14 @@ export class Desk {
     return found;
   }
 
+  /** Those of these users that there are. */
+  async usersById(userIds: readonly string[]): Promise<Outcome<FoundUser[]>> {
+    const asked = { userIds: [...userIds] };
+    return mapped(await this.session.ask("findUsers", asked), ({ users }) =>
+      users.map(foundUserOf),
+    );
+  }
+
   async setMember(meetingId: string, { userId, role }: Member): Promise<Outcome<void>> {
     const set = [{ userId, role: wireMemberRole(role) }];
     return nothing(await this.session.ask("changeMembers", { meetingId, set }));
@@ -104,13 +115,22 @@ export class Desk {
     expiresAtMs: number | undefined,
     language: string,
   ): Promise<Outcome<ShareLink | undefined>> {
+    this.sharing.set(form.kind);
     const answer = await this.session.ask("shareMeeting", {
       meetingId,
       form: wireForm(form),
       language,
       ...(expiresAtMs === undefined ? {} : { expiresAt: timestampFromMs(expiresAtMs) }),
     });
-    return mapped(answer, (made) => this.keepLink(meetingId, made));
+    const link = mapped(answer, (made) => this.keepLink(meetingId, made));
+    if (answer.ok) this.unlinked.delete(meetingId);
+    this.sharing.set(undefined);
+    return link;
+  }
+
+  /** True if a link was asked for with this meeting and could not be made, until it is shared. */
+  lacksLink(meetingId: string): boolean {
+    return this.unlinked.has(meetingId);
   }
 
   linkOf(meetingId: string): ShareLink | undefined {

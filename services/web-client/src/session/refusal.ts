@@ -54,15 +54,23 @@ export class Refused extends Error {
   }
 }
 
-/** The connection to the relay ended, could not be opened, or does not answer. */
+/**
+ * The connection to the relay ended, could not be opened, or does not answer. `unheard`: the relay
+ * had let it go before it took the request up, which is asked again on a new one.
+ */
 export class ConnectionLost extends Error {
   constructor(
-    readonly how: "unreachable" | "closed" | "silent" | "draining",
+    readonly how: "unreachable" | "closed" | "silent" | "draining" | "unheard",
     detail = "",
   ) {
     super(`connection lost (${how}) ${detail}`);
     this.name = "ConnectionLost";
   }
+}
+
+/** True if the relay knows nothing of the request: repeating it does no harm. */
+export function wasUnheard(failure: unknown): boolean {
+  return failure instanceof ConnectionLost && failure.how === "unheard";
 }
 
 /** Runs a request; what it rejects with becomes the reason. */

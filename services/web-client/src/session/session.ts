@@ -11,7 +11,7 @@ import type { Answer, Connection, RequestInit, RequestKind, Socket } from "./con
 import { Dialer } from "./dialer";
 import { keysAvailable } from "./key";
 import type { TerminalKey } from "./key";
-import { outcomeOf } from "./refusal";
+import { outcomeOf, wasUnheard } from "./refusal";
 import type { Outcome } from "./refusal";
 import { detailsOn, initialState, meetingIdAt, reduce } from "./state";
 import type { Activity, SessionAction, SessionState } from "./state";
@@ -126,9 +126,9 @@ export class Session {
     return begun && { url: begun.authorizationUrl, state: begun.state };
   }
 
-  finishOidcLogIn(state: string, code: string): Promise<boolean> {
+  finishOidcLogIn(state: string, code: string, issuer: string): Promise<boolean> {
     return this.enter("oidc", (connection, publicKey) =>
-      connection.request("finishOidcLogIn", { state, code, publicKey }),
+      connection.request("finishOidcLogIn", { state, code, publicKey, issuer }),
     );
   }
 
@@ -294,7 +294,15 @@ export class Session {
   }
 
   private patiently<T>(request: (connection: Connection) => Promise<T>): Promise<Outcome<T>> {
-    return outcomeOf(async () => request(await this.dialer.dialPatiently(this.lifetime.signal)));
+    const dial = () => this.dialer.dialPatiently(this.lifetime.signal);
+    return outcomeOf(async () => {
+      try {
+        return await request(await dial());
+      } catch (failure) {
+        if (!wasUnheard(failure)) throw failure;
+        return request(await dial());
+      }
+    });
   }
 
   private joined(meetingId: string, password: string): void {

@@ -31,7 +31,6 @@ export interface Meeting {
   /** Empty if it is not known. */
   readonly organiserName: string;
   readonly hasPassword: boolean;
-  readonly lobby: boolean;
   /** Unix time in ms; undefined if it is not scheduled. */
   readonly startsAtMs: number | undefined;
   /** Unix time in ms; undefined while it is not over. */
@@ -72,7 +71,6 @@ export function meetingOf(message: registry.Meeting | undefined, meetingId: stri
     organiserUserId: message?.organiserUserId ?? "",
     organiserName: message?.organiserDisplayName ?? "",
     hasPassword: message?.hasPassword ?? false,
-    lobby: message?.lobby ?? false,
     startsAtMs: optionalTimeOf(message?.startsAt),
     endedAtMs: optionalTimeOf(message?.endedAt),
   };

@@ -52,8 +52,8 @@ export function ShareList({ shares, onRevoke }: Props) {
 
 function ShareRow(props: { share: Share; busy: boolean; onRevoke: () => void }) {
   const { t, language } = useTranslation();
-  const nameOf = useNames();
   const { share } = props;
+  const nameOf = useNames(share.form.kind === "users" ? fewOf(share.form.userIds) : []);
   const now = Date.now();
   const state = stateOf(share, now);
   const what = formText(t, language, share.form, nameOf);
@@ -94,22 +94,28 @@ function timesText(t: Messages, language: string, share: Share, now: number): st
   }
 }
 
+/** Those of a long list that are shown one by one. */
+function fewOf(all: readonly string[]): readonly string[] {
+  return all.length > NAMED_MAX ? all.slice(0, NAMED_MAX - 1) : all;
+}
+
 function formText(
   t: Messages,
   language: string,
   form: ShareForm,
   nameOf: (userId: string) => string,
 ): string {
-  const listed = (all: readonly string[]) => {
-    const few = all.length > NAMED_MAX ? all.slice(0, NAMED_MAX - 1) : all;
+  const listed = (all: readonly string[], shownAs = (one: string) => one) => {
+    const few = fewOf(all);
     const rest = all.length - few.length;
-    return new Intl.ListFormat(language).format(rest > 0 ? [...few, t.share.andMore(rest)] : few);
+    const shown = [...few.map(shownAs), ...(rest > 0 ? [t.share.andMore(rest)] : [])];
+    return new Intl.ListFormat(language).format(shown);
   };
   switch (form.kind) {
     case "link":
       return t.share.formLink;
     case "users":
-      return t.share.formUsers(listed(form.userIds.map(nameOf)));
+      return t.share.formUsers(listed(form.userIds, nameOf));
     case "email":
       return t.share.formEmail(listed(form.addresses));
   }

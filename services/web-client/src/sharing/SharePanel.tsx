@@ -3,11 +3,13 @@
 
 import { useCallback, useEffect, useId, useState } from "preact/hooks";
 import { useServices } from "../app/context";
+import { useStore } from "../app/store";
 import { useMessages, useTranslation } from "../i18n/context";
 import { failureText } from "../i18n/problem";
 import type { MeetingDetails } from "../session/wire-details";
 import { Notice, SelectField } from "../view/fields";
 import { ByEmail, ByLink, ToUsers } from "./forms";
+import { useSharing } from "./useSharing";
 import { LIFETIMES, isLifetime } from "./share";
 import type { Lifetime, Share } from "./share";
 import { ShareList } from "./ShareList";
@@ -20,7 +22,9 @@ export function SharePanel({ details }: { details: MeetingDetails }) {
   const meetingId = details.meeting.id;
   const [way, setWay] = useState<Way>("byLink");
   const [lifetime, setLifetime] = useState<Lifetime>("never");
-  const { shares, problem, reload, revoke } = useShares(meetingId);
+  const { desk } = useServices();
+  const { shares, problem, revoke } = useShares(meetingId);
+  const sharing = useSharing(details, lifetime);
   const ends = (
     <SelectField
       label={t.share.endsTitle}
@@ -29,10 +33,11 @@ export function SharePanel({ details }: { details: MeetingDetails }) {
       onChange={(value) => isLifetime(value) && setLifetime(value)}
     />
   );
-  const form = { details, lifetime, ends, onShared: () => void reload() };
+  const form = { details, ends, sharing };
   return (
     <>
       <p class="hint">{t.share.hint}</p>
+      {desk.lacksLink(meetingId) && <Notice tone="warning">{t.share.noLinkYet}</Notice>}
       <Ways way={way} onChange={setWay} />
       {way === "byLink" && <ByLink {...form} />}
       {way === "toUsers" && <ToUsers {...form} />}
@@ -65,7 +70,7 @@ function Ways({ way, onChange }: { way: Way; onChange: (way: Way) => void }) {
   );
 }
 
-/** The shares of a meeting, read now and whenever one was made or taken back. */
+/** The shares of a meeting, read now, when a share begins or ends to be made, and when one was taken back. */
 function useShares(meetingId: string) {
   const t = useMessages();
   const { desk } = useServices();
@@ -76,12 +81,13 @@ function useShares(meetingId: string) {
     if (answer.ok) setShares(answer.value);
     setProblem(answer.ok ? undefined : failureText(t, "other", answer.reason));
   }, [desk, meetingId, t]);
-  useEffect(() => void reload(), [reload]);
+  const sharing = useStore(desk.sharing);
+  useEffect(() => void reload(), [reload, sharing]);
   const revoke = async (share: Share): Promise<boolean> => {
     const answer = await desk.revoke(meetingId, share.id);
     if (answer.ok) await reload();
     else setProblem(failureText(t, "other", answer.reason));
     return answer.ok;
   };
-  return { shares, problem, reload, revoke };
+  return { shares, problem, revoke };
 }

@@ -3,56 +3,29 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { useServices } from "../app/context";
-import { useTranslation } from "../i18n/context";
-import { failureText } from "../i18n/problem";
-import type { Doing } from "../i18n/problem";
+import { useMessages } from "../i18n/context";
 import { Chosen } from "../members/Chosen";
 import { PeoplePicker } from "../members/PeoplePicker";
 import type { FoundUser } from "../members/people";
 import type { MeetingDetails } from "../session/wire-details";
 import { Button } from "../view/Button";
-import { Notice, TextField } from "../view/fields";
+import { TextField } from "../view/fields";
 import { LinkCard } from "./LinkCard";
-import { ADDRESSES_MAX, addressesIn, endOf, wrongAddress } from "./share";
-import type { Lifetime, ShareForm } from "./share";
+import { ADDRESSES_MAX, addressesIn, wrongAddress } from "./share";
+import type { Sharing } from "./useSharing";
 
 interface Props {
   details: MeetingDetails;
-  lifetime: Lifetime;
   /** The field for the lifetime. */
   ends: ComponentChildren;
-  onShared: () => void;
-}
-
-type Told = { tone: "info" | "error"; text: string };
-
-/** Shares, and holds what there is to say about it. */
-function useSharing({ details, lifetime, onShared }: Props, during: Doing) {
-  const { t, language } = useTranslation();
-  const { desk } = useServices();
-  const [busy, setBusy] = useState(false);
-  const [told, setTold] = useState<Told | undefined>(undefined);
-  const share = async (form: ShareForm, done?: string): Promise<boolean> => {
-    setBusy(true);
-    setTold(undefined);
-    const ends = endOf(lifetime, Date.now());
-    const answer = await desk.share(details.meeting.id, form, ends, language);
-    setBusy(false);
-    if (!answer.ok) {
-      setTold({ tone: "error", text: failureText(t, during, answer.reason) });
-      return false;
-    }
-    if (done !== undefined) setTold({ tone: "info", text: done });
-    onShared();
-    return true;
-  };
-  const notice = told === undefined ? null : <Notice tone={told.tone}>{told.text}</Notice>;
-  return { t, busy, share, notice };
+  sharing: Sharing;
 }
 
 export function ByLink(props: Props) {
+  const t = useMessages();
   const { desk } = useServices();
-  const { t, busy, share, notice } = useSharing(props, "other");
+  const { running, share, notice } = props.sharing;
+  const busy = running === "link";
   const meetingId = props.details.meeting.id;
   const link = desk.linkOf(meetingId);
   const text = link === undefined ? t.share.makeLink : t.share.makeAnother;
@@ -65,6 +38,7 @@ export function ByLink(props: Props) {
         <Button
           kind={link === undefined ? "primary" : "quiet"}
           busy={busy}
+          disabled={running !== undefined}
           onClick={() => void share({ kind: "link" })}
         >
           {busy ? t.share.making : text}
@@ -75,7 +49,9 @@ export function ByLink(props: Props) {
 }
 
 export function ToUsers(props: Props) {
-  const { t, busy, share, notice } = useSharing(props, "other");
+  const t = useMessages();
+  const { running, share, notice } = props.sharing;
+  const busy = running === "users";
   const [users, setUsers] = useState<readonly FoundUser[]>([]);
   const submit = async (event: Event) => {
     event.preventDefault();
@@ -94,7 +70,12 @@ export function ToUsers(props: Props) {
       <Chosen people={users} onRemove={(user) => setUsers(users.filter((u) => u !== user))} />
       {props.ends}
       {notice}
-      <Button kind="primary" type="submit" busy={busy} disabled={users.length === 0}>
+      <Button
+        kind="primary"
+        type="submit"
+        busy={busy}
+        disabled={users.length === 0 || running !== undefined}
+      >
         {busy ? t.share.sending : t.share.send}
       </Button>
     </form>
@@ -102,7 +83,9 @@ export function ToUsers(props: Props) {
 }
 
 export function ByEmail(props: Props) {
-  const { t, busy, share, notice } = useSharing(props, "email");
+  const t = useMessages();
+  const { running, share, notice } = props.sharing;
+  const busy = running === "email";
   const [typed, setTyped] = useState("");
   const [wrong, setWrong] = useState<string | undefined>(undefined);
   const submit = async (event: Event) => {
@@ -137,8 +120,13 @@ export function ByEmail(props: Props) {
       />
       {props.ends}
       {notice}
-      <Button kind="primary" type="submit" busy={busy} disabled={typed.trim() === ""}>
-        {busy ? t.share.sending : t.share.sendEmail}
+      <Button
+        kind="primary"
+        type="submit"
+        busy={busy}
+        disabled={typed.trim() === "" || running !== undefined}
+      >
+        {busy ? t.share.sendingEmail : t.share.sendEmail}
       </Button>
     </form>
   );

@@ -6,8 +6,12 @@ import { useEffect, useState } from "preact/hooks";
 import { useServices } from "../app/context";
 import { useStore } from "../app/store";
 import { useMessages, useTranslation } from "../i18n/context";
+import type { Messages } from "../i18n/messages";
 import { PanelButtons, PanelContent, panelTitle, panelsFor } from "../meeting/panels";
 import type { PanelName } from "../meeting/panels";
+import { inOrder } from "../members/people";
+import type { Member } from "../members/people";
+import { useNames } from "../members/useNames";
 import { detailsOn } from "../session/state";
 import type { MeetingDetails } from "../session/wire-details";
 import { Button } from "../view/Button";
@@ -97,6 +101,8 @@ function Title(props: { meetingId: string; details: MeetingDetails | undefined }
   const { session } = useServices();
   const { identity } = useStore(session.state);
   const { meetingId, details } = props;
+  const few = details !== undefined && details.members.length <= NAMES_MAX ? details.members : [];
+  const nameOf = useNames(few.map(({ userId }) => userId));
   if (details === undefined) {
     return (
       <div class="hero">
@@ -111,7 +117,7 @@ function Title(props: { meetingId: string; details: MeetingDetails | undefined }
   const facts = [
     meeting.endedAtMs === undefined ? startText(t, meeting, Date.now(), language) : "",
     organiserText(t, meeting, identity?.userId),
-    members.length > 0 ? t.details.members(members.length) : "",
+    membersText(t, members, nameOf, language),
   ];
   return (
     <div class="hero">
@@ -132,13 +138,29 @@ function Title(props: { meetingId: string; details: MeetingDetails | undefined }
 /** More names than this are told as a number. */
 const NAMES_MAX = 4;
 
+/** By name if they are few and known, else how many; empty for who may not see them. */
+export function membersText(
+  t: Messages,
+  members: readonly Member[],
+  nameOf: (userId: string) => string,
+  language: string,
+): string {
+  if (members.length === 0) return "";
+  const named = members.every(({ userId }) => nameOf(userId) !== userId);
+  if (members.length === 1 || members.length > NAMES_MAX || !named) {
+    return t.details.members(members.length);
+  }
+  const names = inOrder(members, nameOf, language).map(({ userId }) => nameOf(userId));
+  return t.details.membersNamed(new Intl.ListFormat(language).format(names));
+}
+
 /** Sharing, members and files, for whoever may see them before the meeting. */
 function About({ details, over }: { details: MeetingDetails; over: boolean }) {
   const t = useMessages();
   const { desk } = useServices();
   const { meeting, role, attachments } = details;
-  // Whoever has just made a link wants to hand it on.
-  const made = desk.linkOf(meeting.id) !== undefined;
+  // Whoever has just made a link wants to hand it on; who wanted one and has none is told so there.
+  const made = desk.linkOf(meeting.id) !== undefined || desk.lacksLink(meeting.id);
   const [open, setOpen] = useState<PanelName | undefined>(made ? "share" : undefined);
   const names = panelsFor(role, over);
   const empty = role === "outsider" && attachments.length === 0;

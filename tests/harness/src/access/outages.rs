@@ -63,13 +63,17 @@ pub async fn without_its_database_cached_allows_hold_and_everything_else_says_tr
     known.read(target.clone()).await.context("who was let in just now")?;
     let took = begin.elapsed().as_millis();
     stage.ada.terminal.read(meeting).await.context("a member")?;
-    refused(stranger.read(target.clone()).await, RefusalCode::TryAgain).context("a stranger")?;
-    let asked = known.read(Target::new(other)).await;
-    refused(asked, RefusalCode::TryAgain).context("another meeting")?;
-    let asked = stranger.read(stage.absent_meeting()?).await;
-    refused(asked, RefusalCode::TryAgain).context("no meeting at all")?;
-    let asked = stage.ada.terminal.share_link(other).await;
-    refused(asked, RefusalCode::TryAgain).context("a new share")?;
+    let absent = stage.absent_meeting()?;
+    let (strange, elsewhere, unknown, share) = tokio::join!(
+        stranger.read(target.clone()),
+        known.read(Target::new(other)),
+        stranger.read(absent),
+        stage.ada.terminal.share_link(other),
+    );
+    refused(strange, RefusalCode::TryAgain).context("a stranger")?;
+    refused(elsewhere, RefusalCode::TryAgain).context("another meeting")?;
+    refused(unknown, RefusalCode::TryAgain).context("no meeting at all")?;
+    refused(share, RefusalCode::TryAgain).context("a new share")?;
 
     stage.postgres.start_again().await?;
     let back = Instant::now();

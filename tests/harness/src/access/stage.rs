@@ -29,8 +29,6 @@ const CONFIGURATION: &str = "
     [access_control]
     prefix_miss_limit = 100000
     prefix_guest_access_limit = 10000000
-    [credential]
-    publish_ahead_seconds = 60
     [credential.limits]
     guests_per_hour = 100000
 ";

@@ -14,6 +14,7 @@ use tributary_terminal::{Account, EndReason, Notices, Target, Terminal};
 
 use super::stage::{DEADLINE, Stage, at_once, eventually, join, refused, until_refused, visit};
 use super::{Measured, nothing};
+use crate::Service;
 use crate::peers::query_value;
 
 pub async fn somebody_logs_in_at_an_openid_provider(stage: &mut Stage) -> Result<Measured> {
@@ -33,13 +34,13 @@ pub async fn somebody_logs_in_at_an_openid_provider(stage: &mut Stage) -> Result
     ensure!(again.user_id == first.user_id, "the same person is two users");
 
     // What was begun with one key is not finished with another, and nothing is finished twice.
-    let (state, code) = redirected(stage, &newcomer, &page).await?;
+    let Way { issuer, state, code } = redirected(stage, &newcomer, &page).await?;
     let thief = Account::connect(&stage.world.relay_url(0)?).await?;
-    refused(thief.finish_oidc(&state, &code).await, RefusalCode::NotLoggedIn).context("a thief")?;
-    let (state, code) = redirected(stage, &newcomer, &page).await?;
-    newcomer.finish_oidc(&state, &code).await.context("finish")?;
-    refused(newcomer.finish_oidc(&state, &code).await, RefusalCode::NotLoggedIn)
-        .context("a second time")?;
+    refused(thief.finish_oidc_from(&issuer, &state, &code).await, RefusalCode::NotLoggedIn).context("a thief")?;
+    let Way { issuer, state, code } = redirected(stage, &newcomer, &page).await?;
+    newcomer.finish_oidc_from(&issuer, &state, &code).await.context("finish")?;
+    let again = newcomer.finish_oidc_from(&issuer, &state, &code).await;
+    refused(again, RefusalCode::NotLoggedIn).context("a second time")?;
     nothing()
 }
 
@@ -55,18 +56,25 @@ async fn log_in_by_oidc(
     account: &Account,
     page: &str,
 ) -> Result<tributary_contracts::credential::v1::Identity> {
-    let (state, code) = redirected(stage, account, page).await?;
-    account.finish_oidc(&state, &code).await.context("finish the log-in")
+    let Way { issuer, state, code } = redirected(stage, account, page).await?;
+    account.finish_oidc_from(&issuer, &state, &code).await.context("finish the log-in")
 }
 
-/// Goes to the provider and comes back with state and code.
-async fn redirected(stage: &Stage, account: &Account, page: &str) -> Result<(String, String)> {
+/// What the browser comes back with.
+struct Way {
+    issuer: String,
+    state: String,
+    code: String,
+}
+
+/// Goes to the provider and comes back.
+async fn redirected(stage: &Stage, account: &Account, page: &str) -> Result<Way> {
     let begun = account.begin_oidc("test", page).await.context("begin the log-in")?;
     let back = stage.oidc.log_in(&begun.authorization_url, "margaret.hamilton").await?;
     ensure!(back.starts_with(page), "the provider sends the browser to {back}");
     let value = |name| query_value(&back, name).with_context(|| format!("no {name} in {back}"));
     ensure!(value("state")? == begun.state, "another state came back");
-    Ok((value("state")?, value("code")?))
+    Ok(Way { issuer: value("iss")?, state: value("state")?, code: value("code")? })
 }
 
 pub async fn an_identity_is_refreshed_by_its_own_key_only(stage: &mut Stage) -> Result<Measured> {
@@ -122,6 +130,8 @@ pub async fn when_the_signing_key_is_rotated_everybody_works_on(
     let old_key = new_token_key(stage).await?;
     let new_key = stage.directory.rotate_signing_key().await?;
     ensure!(new_key != old_key, "the new key is the old one");
+    ensure!(new_token_key(stage).await? == old_key, "the new key signs before it can be known");
+    stage.world.ageing(Service::Credential).await?.next_key_signs().await?;
     let deadline = Instant::now() + DEADLINE;
     while new_token_key(stage).await? != new_key {
         ensure!(Instant::now() < deadline, "the new key does not sign after {DEADLINE:?}");
@@ -181,8 +191,12 @@ pub async fn a_revoked_user_is_disconnected_and_refused_within_a_second_at_every
         let took = until_refused(asker, &target, RefusalCode::NotLoggedIn, begin).await?;
         slowest = slowest.max(took);
     }
-    let roster = stage.directory.roster(&meeting.to_string()).await?;
-    ensure!(roster.iter().all(|person| person.user_id != tove.user_id), "she is in the roster");
+    let directory = &stage.directory;
+    eventually("a revoked user to be out of the roster", || async {
+        let roster = directory.roster(&meeting.to_string()).await.ok()?;
+        roster.iter().all(|person| person.user_id != tove.user_id).then_some(())
+    })
+    .await?;
     // The account is still there: whoever knows the password comes in again.
     let world = &stage.world;
     eventually("a revoked user to log in again", || async {

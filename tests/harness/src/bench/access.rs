@@ -61,7 +61,9 @@ pub async fn run() -> Result<Value> {
     let per_s = caller.per_second(address).await?;
     let floor_per_s = caller.per_second(floor_address).await?;
     let metrics = world.metrics(Service::AccessControl).await?;
-    let decided = metrics.sum("tributary_access_control_decisions_total");
+    let looks = |name| metrics.sum_with(name, &[("cache", "meetings")]);
+    let hits = looks("tributary_access_control_cache_hits");
+    let cached = hits / (hits + looks("tributary_access_control_cache_misses"));
     world.end().await?;
 
     let p50 = |times: &[u64]| quantile(times, 0.5).unwrap_or_default() as f64 / 1000.0;
@@ -80,7 +82,7 @@ pub async fn run() -> Result<Value> {
         "meetings": MEETINGS + 1,
         "members": (MEETINGS as usize + 1) * MEMBERS,
         "pairs": PAIRS,
-        "decided": decided,
+        "cached_share": (cached * 1e4).round() / 1e4,
     }))
 }
 

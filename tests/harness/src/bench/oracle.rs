@@ -27,7 +27,7 @@ use crate::{Database, Options, RelayOptions, Service, World};
 const SAMPLES: usize = 5_000;
 /// Connections that ask at the same time. More would only wait for each other: what is measured is
 /// the platform, not a queue before it.
-const CONNECTIONS: usize = 16;
+const CONNECTIONS: usize = 8;
 /// Meetings that a guest is refused at, below the default limit of ten.
 const MISSES_OF_A_GUEST: usize = 8;
 /// Guests that are over their budget; each is asked for many times.

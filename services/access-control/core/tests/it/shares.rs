@@ -1,7 +1,9 @@
 //! What shares are worth.
 
 use proptest::prelude::*;
-use tributary_access_control_core::{Presented, Share, ShareProof, ShareState, evaluate};
+use tributary_access_control_core::{
+    Presented, SecretPolicy, Share, ShareProof, ShareState, evaluate, lasts_until,
+};
 use tributary_identifiers::UserId;
 
 const NOW: u64 = 1000;
@@ -53,6 +55,22 @@ fn who_is_named_needs_no_secret_as_long_as_that_share_holds() {
     assert_eq!(proof(2, NOW), ShareProof::Held);
     assert_eq!(proof(3, NOW), ShareProof::Missing);
     assert_eq!(proof(2, NOW + 1), ShareProof::Missing);
+}
+
+#[test]
+fn an_allow_lasts_as_long_as_the_last_share_that_lets_in() {
+    let ends = |secret, expires_at| Share { expires_at: Some(expires_at), ..share(secret) };
+    let shares =
+        [ends(1, NOW + 1), ends(2, NOW + 5), ends(3, NOW), Share { revoked: true, ..share(4) }];
+    let until = |shares: &[Share<u8>], secret: u8, policy| {
+        lasts_until(shares, &by_secret(&secret), policy, NOW)
+    };
+    assert_eq!(until(&shares, 1, SecretPolicy::Required), Some(NOW + 1));
+    assert_eq!(until(&shares, 1, SecretPolicy::Optional), Some(NOW + 5));
+    assert_eq!(until(&shares, 3, SecretPolicy::Required), Some(NOW));
+    assert_eq!(until(&shares, 4, SecretPolicy::Required), Some(NOW));
+    assert_eq!(until(&[ends(1, NOW + 1), share(2)], 1, SecretPolicy::Optional), None);
+    assert_eq!(until(&[ends(1, NOW + 1), share(2)], 2, SecretPolicy::Required), None);
 }
 
 fn any_share() -> impl Strategy<Value = Share<u8>> {

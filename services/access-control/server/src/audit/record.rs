@@ -1,6 +1,7 @@
 //! One decision, as it waits to be written.
 
-use tributary_access_control_core::{Action, AddressPrefix, Decision, Role};
+use tributary_access_control_core::{AddressPrefix, Role};
+use tributary_contracts::access::v1::{Action, Reason};
 use tributary_identifiers::{KeyThumbprint, UserId};
 use tributary_message_bus::subjects::MeetingScope;
 
@@ -24,7 +25,9 @@ pub struct Record {
     /// What for.
     pub action: Action,
     /// The answer.
-    pub decision: Decision,
+    pub allowed: bool,
+    /// Why.
+    pub reason: Reason,
     /// What the user is in the meeting.
     pub role: Role,
 }
@@ -32,7 +35,6 @@ pub struct Record {
 impl Record {
     /// As it is kept: actions, reasons and roles by their numbers in the contract.
     pub fn row(&self) -> DecisionRow {
-        let (allowed, reason) = convert::decision(self.decision);
         let small = |number: i32| i16::try_from(number).unwrap_or(0);
         DecisionRow {
             id: 0,
@@ -43,10 +45,10 @@ impl Record {
             client_id: self.client.as_ref().map(ToString::to_string).unwrap_or_default(),
             client_prefix: self.prefix.map(|prefix| prefix.to_string()).unwrap_or_default(),
             meeting_id: self.scope.meeting.to_i64(),
-            action: small(convert::proto_action(self.action).into()),
-            reason: small(reason.into()),
+            action: small(self.action.into()),
+            reason: small(self.reason.into()),
             role: small(convert::role(self.role).into()),
-            allowed,
+            allowed: self.allowed,
         }
     }
 }

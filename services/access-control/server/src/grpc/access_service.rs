@@ -48,6 +48,7 @@ impl AccessApi {
     }
 
     fn record(&self, question: Question, answer: Answer) -> Record {
+        let (allowed, reason) = convert::decision(answer.decision);
         Record {
             at: self.clock.now(),
             scope: question.scope,
@@ -55,8 +56,9 @@ impl AccessApi {
             guest: question.guest,
             client: question.client,
             prefix: question.prefix,
-            action: question.action,
-            decision: answer.decision,
+            action: convert::proto_action(question.action),
+            allowed,
+            reason,
             role: answer.role,
         }
     }

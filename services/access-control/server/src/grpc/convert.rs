@@ -39,6 +39,7 @@ fn action(action: ProtoAction) -> Result<Action, Status> {
     match action {
         ProtoAction::Join => Ok(Action::Join),
         ProtoAction::Read => Ok(Action::Read),
+        ProtoAction::Share => Err(invalid("action", &"must be join or read")),
         ProtoAction::Unspecified => Err(invalid("action", &"must be a known action")),
     }
 }
@@ -105,6 +106,15 @@ const fn reason(refusal: Refusal) -> Reason {
         Refusal::EndedLongAgo => Reason::EndedLongAgo,
         Refusal::PasswordLocked => Reason::PasswordLocked,
         Refusal::WrongPassword => Reason::WrongPassword,
+    }
+}
+
+/// Whether somebody of `role` may share a meeting (if it is `present`), and why.
+pub const fn sharing(present: bool, role: Role) -> (bool, Reason) {
+    match (present, role.may_share()) {
+        (false, _) => (false, Reason::Absent),
+        (true, false) => (false, Reason::NotAHost),
+        (true, true) => (true, Reason::Member),
     }
 }
 

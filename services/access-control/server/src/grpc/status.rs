@@ -90,6 +90,7 @@ pub fn of_share(error: &ShareError) -> Status {
             status(Code::FailedPrecondition, "NO_MAIL_SERVER", &error.to_string())
         }
         ShareError::NotDelivered => status(Code::Unavailable, "NOT_DELIVERED", &error.to_string()),
+        ShareError::Unrecorded(_) => audit_is_full(),
         ShareError::Fact(error) => of_fact(error),
         ShareError::Store(error) => of_store(error),
         ShareError::Failed(what) => {

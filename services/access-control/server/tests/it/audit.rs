@@ -4,7 +4,7 @@ use sea_orm::{ConnectionTrait as _, Database, Statement};
 use tonic::Code;
 use tributary_access_control_server::Config;
 use tributary_contracts::{
-    access::v1::{Action, DecideRequest, Reason, Role},
+    access::v1::{Action, CreateShareRequest, DecideRequest, Reason, Role},
     admin::v1::ListDecisionsRequest,
 };
 use tributary_database::scratch::{self, ScratchDatabase};
@@ -13,8 +13,8 @@ use crate::{
     on_both_databases,
     registry::{FakeMeeting, timestamp},
     world::{
-        DAY, MEETING, MEMBER, OTHER_MEETING, OUTSIDER, World, eventually, generous, join,
-        join_as_guest, lasting, meeting, password_hash, read,
+        DAY, MEETING, MEMBER, ORGANISER, OTHER_MEETING, OUTSIDER, World, eventually, generous,
+        join, join_as_guest, lasting, link, meeting, password_hash, read, share,
     },
 };
 
@@ -61,6 +61,34 @@ async fn decisions_are_listed_newest_first_as_asked_for(database: ScratchDatabas
     assert_eq!(count(ListDecisionsRequest { until: now, ..any() }).await, 1);
 }
 
+async fn who_shares_and_who_may_not_is_written_down(database: ScratchDatabase) {
+    let world = World::start(&database, lasting()).await;
+    let (_, share_id) = world.share().await;
+    world.revoke(&share_id).await.unwrap();
+    for (meeting, user) in [(MEETING, MEMBER), (OTHER_MEETING, ORGANISER)] {
+        let (meeting_id, user_id) = (meeting.to_owned(), user.to_owned());
+        let request = CreateShareRequest { meeting_id, user_id, ..link() };
+        share(&world.access, request).await.unwrap_err();
+    }
+    let all = world.audited(4).await;
+    let facts: Vec<_> = all
+        .iter()
+        .rev()
+        .map(|d| (d.user_id.as_str(), d.action(), d.allowed, d.reason(), d.role()))
+        .collect();
+    assert_eq!(
+        facts,
+        [
+            (ORGANISER, Action::Share, true, Reason::Member, Role::Organiser),
+            (ORGANISER, Action::Share, true, Reason::Member, Role::Organiser),
+            (MEMBER, Action::Share, false, Reason::NotAHost, Role::Member),
+            (ORGANISER, Action::Share, false, Reason::Absent, Role::Outsider),
+        ]
+    );
+    let asked = DecideRequest { action: Action::Share.into(), ..join(MEMBER, "") };
+    assert_eq!(world.ask(asked).await.unwrap_err().code(), Code::InvalidArgument);
+}
+
 async fn pages_follow_each_other_without_gap(database: ScratchDatabase) {
     let world = World::start(&database, lasting()).await;
     for _ in 0..7 {
@@ -95,6 +123,7 @@ async fn what_was_decided_is_written_before_the_process_ends(database: ScratchDa
 
 on_both_databases!(
     decisions_are_listed_newest_first_as_asked_for,
+    who_shares_and_who_may_not_is_written_down,
     pages_follow_each_other_without_gap,
     what_was_decided_is_written_before_the_process_ends,
 );
@@ -111,7 +140,7 @@ async fn no_secret_is_kept_anywhere() {
     let share_secret = secret.clone();
     let request = DecideRequest { share_secret, ..join(OUTSIDER, typed) };
     assert_eq!(world.reason(request).await, Reason::WrongPassword);
-    world.audited(1).await;
+    world.audited(2).await;
     let folder = database.config().url.expose().trim_start_matches("sqlite:").to_owned();
     let connection = Database::connect(format!("sqlite:{folder}/access-control.db")).await.unwrap();
     let backend = connection.get_database_backend();

@@ -108,6 +108,51 @@ async fn wrong_passwords_lock_the_right_one_out_over_all_clients(database: Scrat
     assert_eq!(world.join(OUTSIDER, PASSWORD).await, Reason::Shared);
 }
 
+async fn who_comes_back_can_not_guess_the_password_without_end(database: ScratchDatabase) {
+    let config = Config { wrong_password_limit: 3, ..generous() };
+    let world = World::start(&database, config).await;
+    let password_hash = password_hash().await;
+    world.registry.put(MEETING, FakeMeeting { password_hash, ..meeting() });
+    world.share().await;
+    let back = |user, password| DecideRequest { reconnect: true, ..join(user, password) };
+    for _ in 0..3 {
+        assert_eq!(world.reason(back(OUTSIDER, "guess")).await, Reason::WrongPassword);
+    }
+    for typed in ["guess", PASSWORD, ""] {
+        assert_eq!(world.reason(back(OUTSIDER, typed)).await, Reason::PasswordLocked, "{typed}");
+    }
+    // Nobody else is shut out by it.
+    assert_eq!(world.reason(back("user-else", PASSWORD)).await, Reason::Shared);
+    assert_eq!(world.join("user-new", PASSWORD).await, Reason::Shared);
+    world.pass(Duration::from_secs(3600));
+    assert_eq!(world.reason(back(OUTSIDER, PASSWORD)).await, Reason::Shared);
+}
+
+async fn who_holds_a_link_misses_nothing_by_a_password(database: ScratchDatabase) {
+    let config = Config { miss_limit: 1, wrong_password_limit: 1, ..lasting() };
+    let world = World::start(&database, config).await;
+    let password_hash = password_hash().await;
+    world.registry.put(MEETING, FakeMeeting { password_hash, ..meeting() });
+    let (share_secret, _) = world.share().await;
+    let holder =
+        |password| DecideRequest { share_secret: share_secret.clone(), ..join(OUTSIDER, password) };
+    for (typed, expected) in [
+        ("", Reason::WrongPassword),
+        ("guess", Reason::WrongPassword),
+        ("guess", Reason::PasswordLocked),
+        (PASSWORD, Reason::PasswordLocked),
+    ] {
+        assert_eq!(world.reason(holder(typed)).await, expected, "{typed}");
+    }
+    // The one miss is still there, and is used up by a refusal that tells nothing.
+    assert_eq!(world.reason(unknown(1)).await, Reason::Absent);
+    assert_eq!(world.reason(holder("")).await, Reason::OverCount);
+    // Without the link, the same refusal is one.
+    assert_eq!(world.join("user-else", "").await, Reason::PasswordLocked);
+    let elsewhere = DecideRequest { user_id: "user-else".to_owned(), ..unknown(1) };
+    assert_eq!(world.reason(elsewhere).await, Reason::OverCount);
+}
+
 async fn counts_shares_and_revocations_outlive_the_process(database: ScratchDatabase) {
     let config = Config { access_limit: 2, ..lasting() };
     let mut world = World::start(&database, config.clone()).await;
@@ -127,6 +172,8 @@ on_both_databases!(
     over_the_count_valid_ids_are_refused_too_until_the_window_has_slid,
     ten_different_unknown_ids_use_up_the_misses,
     wrong_passwords_lock_the_right_one_out_over_all_clients,
+    who_comes_back_can_not_guess_the_password_without_end,
+    who_holds_a_link_misses_nothing_by_a_password,
     counts_shares_and_revocations_outlive_the_process,
 );
 
@@ -196,6 +243,22 @@ async fn members_are_counted_where_that_is_wanted() {
     assert_eq!((answer.reason(), answer.told()), (Reason::OverCount, Told::TryLater));
     let back = DecideRequest { reconnect: true, ..join(MEMBER, "") };
     assert_eq!(world.reason(back).await, Reason::Member);
+}
+
+#[tokio::test]
+async fn a_member_who_is_counted_is_not_shut_out_by_what_others_miss() {
+    let config = Config { miss_limit: 2, prefix_miss_limit: 2, count_members: true, ..lasting() };
+    let world = World::start(&scratch::sqlite(), config).await;
+    let from_here = |request: DecideRequest| DecideRequest {
+        client_address: "192.0.2.1".to_owned(),
+        ..request
+    };
+    for number in 0..2 {
+        let missed = DecideRequest { user_id: MEMBER.to_owned(), ..unknown(number) };
+        assert_eq!(world.reason(from_here(missed)).await, Reason::Absent);
+    }
+    assert_eq!(world.reason(from_here(join(OUTSIDER, ""))).await, Reason::OverCount);
+    assert_eq!(world.reason(from_here(join(MEMBER, ""))).await, Reason::Member);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use prost::Message as _;
 use tempfile::TempDir;
 use tributary_access_control_server::Config;
@@ -21,7 +22,7 @@ use tributary_database::scratch;
 use tributary_message_bus::{
     ControlBus,
     permissions::{User, authorization},
-    subjects::MeetingScope,
+    subjects::{self, MeetingScope},
 };
 use tributary_service_runtime::{NatsConfig, Readiness, Secret};
 
@@ -148,7 +149,7 @@ async fn what_changes_in_the_registry_counts_within_a_second() {
     hears(&world).await;
     let outside = FakeMeeting { members: Vec::new(), ..meeting() };
     let ended = FakeMeeting { ended_at: Some(BEGIN), ..meeting() };
-    let members = || Body::MembersChanged(MembersChanged { members: 2 });
+    let members = || Body::MembersChanged(MembersChanged { members: 2, removed: 1 });
     let changed = || Body::MeetingChanged(MeetingChanged { subject: "Weekly".to_owned() });
     for (number, (now, body, expected)) in (1..).zip([
         (outside, members(), Reason::NotShared),
@@ -193,6 +194,49 @@ async fn a_revocation_counts_at_every_replica_within_a_second() {
         assert_eq!(world.join(OUTSIDER, "").await, Reason::ShareRevoked);
         eventually("it is revoked", async || elsewhere().await == Reason::ShareRevoked).await;
         assert!(start.elapsed() < TOLD_WITHIN, "{:?}", start.elapsed());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_enter_is_told_to_be_less_or_more_once_for_each_cause() {
+    let nats = Nats::start();
+    let world = world(&nats, generous()).await;
+    let registry = nats.registry().await;
+    hears(&world).await;
+    let dependency = Readiness::new().dependency("NATS");
+    let config = nats.config(&User::AccessControl);
+    let bus = ControlBus::connect(&config, "observer", &dependency).await.unwrap();
+    let mut told = bus.hear(subjects::all_shares_changed()).await.unwrap();
+    // What is told comes back to who tells it when it is heard.
+    let observer = MeetingScope { meeting: "1".parse().unwrap(), ..scope() };
+    eventually("the observer hears", async || {
+        let _ = bus.tell(observer.shares_changed(), Bytes::new()).await;
+        let wait = Duration::from_millis(50);
+        tokio::time::timeout(wait, told.next()).await.is_ok_and(|heard| heard.is_some())
+    })
+    .await;
+    let mut next = async || loop {
+        let wait = Duration::from_secs(10);
+        let heard = tokio::time::timeout(wait, told.next()).await.unwrap().unwrap();
+        if heard.subject == scope().shares_changed() {
+            return heard.payload;
+        }
+    };
+    let change = async |number: u64, removed: u32| {
+        let body = Body::MembersChanged(MembersChanged { members: 2, removed });
+        let event = MeetingEvent { number, body: Some(body), ..MeetingEvent::default() };
+        let payload = Bytes::from(event.encode_to_vec());
+        registry.publish_event(&scope(), number, payload).await.unwrap();
+    };
+    for number in 0..3 {
+        let (_, share_id) = world.share().await;
+        assert_eq!(next().await, subjects::WIDENED);
+        world.revoke(&share_id).await.unwrap();
+        assert_eq!(next().await, subjects::NARROWED);
+        // Who is put on the list takes nothing from anybody; no message is the second one's.
+        change(number * 2 + 1, 0).await;
+        change(number * 2 + 2, 1).await;
+        assert_eq!(next().await, subjects::NARROWED);
     }
 }
 

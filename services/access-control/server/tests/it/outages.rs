@@ -1,16 +1,19 @@
 //! While the database is down, who was let in a moment ago is let in, and nobody else.
 
+use std::time::Duration;
+
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
 use tonic::Code;
 use tributary_access_control_server::Config;
-use tributary_contracts::access::v1::{DecideRequest, Reason};
+use tributary_contracts::access::v1::{CreateShareRequest, DecideRequest, Reason};
 use tributary_database::scratch::{self, ScratchDatabase};
+use tributary_password_hash::Hasher;
 
 use crate::{
-    registry::FakeMeeting,
+    registry::{FakeMeeting, timestamp},
     world::{
-        MEETING, MEMBER, OUTSIDER, PASSWORD, World, eventually, generous, join, link, meeting,
-        password_hash, share,
+        BEGIN, HOST, MEETING, MEMBER, OUTSIDER, PASSWORD, World, eventually, generous, join, link,
+        meeting, password_hash, share,
     },
 };
 
@@ -88,6 +91,50 @@ async fn cached_allows_are_honoured_and_everything_else_fails_closed() {
     // What was decided meanwhile is written down now.
     let audited = world.audited(6).await;
     assert!(audited.iter().filter(|d| d.user_id == OUTSIDER && d.allowed).count() >= 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_known_to_be_refused_is_not_allowed_from_memory() {
+    let database = scratch::postgres().await;
+    let world = World::start(&database, generous()).await;
+    world.registry.put(MEETING, FakeMeeting { password_hash: password_hash().await, ..meeting() });
+    let expires_at = Some(timestamp(BEGIN + 60_000));
+    share(&world.access, CreateShareRequest { expires_at, ..link() }).await.unwrap();
+    assert_eq!(world.join(OUTSIDER, PASSWORD).await, Reason::Shared);
+    assert_eq!(world.join("user-else", PASSWORD).await, Reason::Shared);
+    Outage::of(&database).await.begin().await;
+    world.pass(Duration::from_millis(59_999));
+    assert_eq!(world.join(OUTSIDER, PASSWORD).await, Reason::Shared);
+    // The password is changed, which is known when the facts are older than a second.
+    let other = Hasher::default().hash("another").await.unwrap();
+    world.registry.put(MEETING, FakeMeeting { password_hash: other, ..meeting() });
+    eventually("the old password is refused", async || {
+        world.ask(join(OUTSIDER, PASSWORD)).await.is_err()
+    })
+    .await;
+    unavailable(&world, join(OUTSIDER, PASSWORD)).await;
+    world.registry.put(MEETING, FakeMeeting { password_hash: password_hash().await, ..meeting() });
+    eventually("the password is the old one again", async || {
+        world.ask(join("user-else", PASSWORD)).await.is_ok()
+    })
+    .await;
+    world.pass(Duration::from_millis(1));
+    unavailable(&world, join("user-else", PASSWORD)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_who_are_counted_are_remembered_too() {
+    let database = scratch::postgres().await;
+    let config = Config { count_members: true, ..generous() };
+    let world = World::start(&database, config).await;
+    assert_eq!(world.join(MEMBER, "").await, Reason::Member);
+    Outage::of(&database).await.begin().await;
+    assert_eq!(world.join(MEMBER, "").await, Reason::Member);
+    unavailable(&world, join(HOST, "")).await;
+    // Off the list, what was remembered of a member is worth nothing.
+    world.registry.put(MEETING, FakeMeeting { members: Vec::new(), ..meeting() });
+    eventually("the member is out", async || world.ask(join(MEMBER, "")).await.is_err()).await;
+    unavailable(&world, join(MEMBER, "")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

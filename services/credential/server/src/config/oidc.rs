@@ -35,6 +35,10 @@ pub struct OidcProvider {
     pub organisation: String,
     /// Where it may send browsers back to: pages of the web client.
     pub redirect_uris: Vec<String>,
+    /// Whether a redirect that does not name its provider (`iss`, RFC 9207) is refused, even if the
+    /// provider does not announce that its redirects do. Providers of one organisation that share a
+    /// redirect URI must all have it: else one of them could pass off its redirects as another's.
+    pub iss_required: bool,
     /// What is asked for besides `openid`.
     pub scopes: Vec<String>,
     /// If not empty, only who has a verified e-mail address in one of these domains may enter.
@@ -52,6 +56,7 @@ impl Default for OidcProvider {
             client_secret_file: None,
             organisation: String::new(),
             redirect_uris: Vec::new(),
+            iss_required: false,
             scopes: vec!["profile".to_owned(), "email".to_owned()],
             allowed_email_domains: Vec::new(),
         }
@@ -118,7 +123,33 @@ pub fn check_all(providers: &[OidcProvider]) -> Result<(), InvalidConfig> {
             return Err(invalid("the id is used twice in the organisation".into()));
         }
     }
+    let mut rest = providers;
+    while let [provider, others @ ..] = rest {
+        others.iter().try_for_each(|other| check_apart(provider, other))?;
+        rest = others;
+    }
     Ok(())
+}
+
+/// Refuses a redirect URI that two providers share, if it can't be told which of them a redirect is
+/// from (RFC 9700 section 2.1, mix-up).
+fn check_apart(one: &OidcProvider, other: &OidcProvider) -> Result<(), InvalidConfig> {
+    let organisation =
+        |provider: &OidcProvider| OrganisationId::from_request(&provider.organisation).ok();
+    if organisation(one) != organisation(other) || (one.iss_required && other.iss_required) {
+        return Ok(());
+    }
+    match one.redirect_uris.iter().find(|uri| other.redirect_uris.contains(uri)) {
+        None => Ok(()),
+        Some(shared) => Err(InvalidConfig::Provider {
+            id: other.id.clone(),
+            reason: format!(
+                "shares the redirect URI {shared:?} with {:?}: set iss_required = true for both, if \
+                 both send `iss` with their redirects (RFC 9207), or give each its own",
+                one.id
+            ),
+        }),
+    }
 }
 
 fn check_url(key: &str, text: &str) -> Result<(), String> {
@@ -183,6 +214,16 @@ mod tests {
         refused(|p| p.allowed_email_domains = vec!["@x.org".into()], "domains");
         let twice = check_all(&[provider(), provider()]).unwrap_err().to_string();
         assert!(twice.contains("twice"), "{twice}");
+        let other = || OidcProvider { id: "other".into(), ..provider() };
+        let shared = check_all(&[provider(), other()]).unwrap_err().to_string();
+        assert!(shared.contains("\"corp\"") && shared.contains("iss_required"), "{shared}");
+        let named = |provider| OidcProvider { iss_required: true, ..provider };
+        assert!(check_all(&[named(provider()), other()]).is_err());
+        assert!(check_all(&[provider(), named(other())]).is_err());
+        assert_eq!(check_all(&[named(provider()), named(other())]), Ok(()));
+        let own = vec!["http://localhost:8080/other".to_owned()];
+        let apart = OidcProvider { redirect_uris: own, ..other() };
+        assert_eq!(check_all(&[provider(), apart]), Ok(()));
         let elsewhere = OidcProvider { organisation: "acme".into(), ..provider() };
         assert_eq!(check_all(&[provider(), elsewhere]), Ok(()));
     }

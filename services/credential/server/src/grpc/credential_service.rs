@@ -16,11 +16,18 @@ use tributary_contracts::{
 use tributary_credential_core::{NameBeginning, token_end};
 use tributary_identifiers::UserId;
 use tributary_join_credential::Revoked;
-use tributary_password_hash::Hasher;
 use tributary_service_runtime::ServiceChannel;
 
-use super::{Identities, join, log_in, read_organisation, read_thumbprint, revocations, status};
-use crate::{authority::REVOCATIONS_PAGE, budgets::Attempts, metrics, oidc::OidcLogIn};
+use super::{
+    Identities, join, log_in, read_organisation, read_prefix, read_thumbprint, revocations, status,
+};
+use crate::{
+    authority::REVOCATIONS_PAGE,
+    budgets::{Attempts, Refresh},
+    metrics,
+    oidc::{OidcLogIn, Sent, Wanted},
+    password_checks::PasswordChecks,
+};
 
 /// The most users that can be asked for by id at once.
 const USER_IDS_MAX: usize = 500;
@@ -39,7 +46,7 @@ pub struct Parts {
     /// How much may be tried.
     pub attempts: Attempts,
     /// Checks passwords.
-    pub hasher: Hasher,
+    pub passwords: PasswordChecks,
     /// Log-in at providers.
     pub oidc: OidcLogIn,
     /// The way to access-control.
@@ -77,9 +84,9 @@ impl CredentialService for CredentialApi {
         &self,
         request: Request<LogInRequest>,
     ) -> Result<Response<LogInResponse>, Status> {
-        let Parts { identities, attempts, hasher, .. } = &self.parts;
+        let Parts { identities, attempts, passwords, .. } = &self.parts;
         let identity =
-            log_in::with_password(identities, attempts, hasher, request.into_inner()).await?;
+            log_in::with_password(identities, attempts, passwords, request.into_inner()).await?;
         Ok(Response::new(LogInResponse { identity: Some(identity) }))
     }
 
@@ -99,10 +106,14 @@ impl CredentialService for CredentialApi {
         let request = request.into_inner();
         let organisation = read_organisation(&request.organisation)?;
         let key_thumbprint = read_thumbprint(&request.key_thumbprint)?;
+        let prefix = read_prefix(&request.client_address)?;
         self.parts.identities.check_terminal(&key_thumbprint).await?;
-        let BeginOidcLogInRequest { provider_id, redirect_uri, .. } = &request;
-        let begun =
-            self.parts.oidc.begin(&organisation, provider_id, redirect_uri, key_thumbprint).await;
+        let wanted = Wanted {
+            organisation: &organisation,
+            provider_id: &request.provider_id,
+            redirect_uri: &request.redirect_uri,
+        };
+        let begun = self.parts.oidc.begin(wanted, key_thumbprint, &prefix).await;
         let begun = begun.map_err(|error| status::of_oidc(&error))?;
         Ok(Response::new(BeginOidcLogInResponse {
             authorization_url: begun.authorization_url,
@@ -117,7 +128,9 @@ impl CredentialService for CredentialApi {
         let request = request.into_inner();
         let key_thumbprint = read_thumbprint(&request.key_thumbprint)?;
         self.parts.identities.check_terminal(&key_thumbprint).await?;
-        let finished = self.parts.oidc.finish(&request.state, &request.code, key_thumbprint).await;
+        let FinishOidcLogInRequest { state, code, issuer, .. } = &request;
+        let sent = Sent { state, code, issuer };
+        let finished = self.parts.oidc.finish(sent, key_thumbprint).await;
         let claims = finished.map_err(|error| status::of_oidc(&error))?;
         metrics::oidc_log_in("accepted");
         let identity = self.parts.identities.issue(claims)?;
@@ -131,20 +144,24 @@ impl CredentialService for CredentialApi {
         let Parts { identities, attempts, .. } = &self.parts;
         let request = request.into_inner();
         let RefreshIdentityRequest { identity_token, public_key, signed_at, proof } = &request;
-        let verified = identities
+        let asker = identities
             .identify(|verifier, now| {
                 verifier.verify_refresh(identity_token, public_key, *signed_at, proof, now)
             })
             .await
             .inspect_err(|_| metrics::refresh("refused"))?;
-        let claims = verified.claims;
-        let token = attempts.token(&claims.organisation, &claims.user_id).await;
-        if !token.map_err(|error| status::of_store(&error))? {
+        let refresh = attempts.refresh(&asker.claims, proof).await;
+        let refused = match refresh.map_err(|error| status::of_store(&error))? {
+            Refresh::Granted => None,
+            Refresh::UsedProof => Some(status::not_logged_in()),
+            Refresh::TooMany => Some(status::try_later("too many tokens were asked for")),
+        };
+        if let Some(refused) = refused {
             metrics::refresh("refused");
-            return Err(status::try_later("too many tokens were asked for"));
+            return Err(refused);
         }
         metrics::refresh("accepted");
-        let identity = identities.issue(claims)?;
+        let identity = identities.reissue(asker)?;
         Ok(Response::new(RefreshIdentityResponse { identity: Some(identity) }))
     }
 
@@ -161,9 +178,9 @@ impl CredentialService for CredentialApi {
             return Ok(Response::new(LogOutResponse {}));
         };
         let claims = verified.claims;
-        let granted = attempts.token(&claims.organisation, &claims.user_id).await;
+        let granted = attempts.log_out(&claims.organisation, &claims.user_id).await;
         if !granted.map_err(|error| status::of_store(&error))? {
-            return Err(status::try_later("too many tokens were asked for"));
+            return Err(status::try_later("too many tokens were revoked"));
         }
         let what = Revoked::Token(verified.token_id);
         let revoked = identities.authority.revoke_until(what, token_end(claims.expires_at)).await;

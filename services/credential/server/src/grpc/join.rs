@@ -11,7 +11,7 @@ use tributary_join_credential::IdentityClaims;
 use tributary_password_hash::PASSWORD_LENGTH_MAX;
 use tributary_service_runtime::ServiceChannel;
 
-use super::{Identities, read_thumbprint, status, timestamp};
+use super::{Identities, identities::Asker, read_thumbprint, status, timestamp};
 use crate::metrics;
 
 /// Longer than any share secret, in bytes.
@@ -30,7 +30,7 @@ pub async fn issue(
     check_length("share_secret", &request.share_secret, SHARE_SECRET_LENGTH_MAX)?;
     address_prefix(&request.client_address)
         .map_err(|error| status::invalid("client_address", &error))?;
-    let identity = identities.identify_by(&request.identity_token).await?.claims;
+    let Asker { claims: identity, since } = identities.identify_by(&request.identity_token).await?;
     if identity.key_thumbprint != key_thumbprint {
         return Err(status::other_key());
     }
@@ -47,11 +47,9 @@ pub async fn issue(
         client_address: request.client_address,
     };
     ask(access, question).await?;
-    let now = identities.clock.seconds();
-    // Not before the identity, which may have been issued a second ahead.
-    let claims = join_claims(identity.clone(), meeting_id, now.max(identity.issued_at));
-    let join_credential =
-        identities.signing_key(now)?.issue_join(&claims).map_err(status::of_signing)?;
+    let claims = join_claims(identity, meeting_id, since);
+    let key = identities.signing_key(identities.clock.seconds())?;
+    let join_credential = key.issue_join(&claims).map_err(status::of_signing)?;
     metrics::join_credential("issued");
     let expires_at = Some(timestamp(claims.expires_at));
     Ok(IssueJoinCredentialResponse { join_credential, expires_at })

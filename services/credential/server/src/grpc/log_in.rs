@@ -3,16 +3,16 @@
 use tonic::{Code, Status};
 use tributary_contracts::credential::v1::{Identity, LogInRequest, RegisterGuestRequest};
 use tributary_credential_core::{
-    DisplayName, UserName, address_prefix, guest_id, identity_of_account, identity_of_guest,
+    DisplayName, UserName, guest_id, identity_of_account, identity_of_guest,
 };
 use tributary_identifiers::OrganisationId;
-use tributary_password_hash::Hasher;
 
-use super::{Identities, read_organisation, read_thumbprint, status};
+use super::{Identities, read_organisation, read_prefix, read_thumbprint, status};
 use crate::{
     accounts,
     budgets::{Attempts, Guess, Locked},
     metrics,
+    password_checks::PasswordChecks,
     store::{Store, StoredAccount},
 };
 
@@ -21,11 +21,14 @@ use crate::{
 pub async fn with_password(
     identities: &Identities,
     attempts: &Attempts,
-    hasher: &Hasher,
+    passwords: &PasswordChecks,
     request: LogInRequest,
 ) -> Result<Identity, Status> {
     let key_thumbprint = read_thumbprint(&request.key_thumbprint)?;
     let prefix = read_prefix(&request.client_address)?;
+    // Before a try is spent: who is sent away because the machine has too much to do, or because the
+    // password is too long to be one, has not guessed.
+    let check = passwords.reserve(&request.password).map_err(status::of_hash)?;
     identities.check_terminal(&key_thumbprint).await?;
     let of_store = |error| status::of_store(&error);
     let user_name = request.user_name.trim().to_ascii_lowercase();
@@ -35,7 +38,7 @@ pub async fn with_password(
     let guess = Guess::new(&organisation, &user_name, log_ins, &prefix);
     let locked = attempts.begin_guess(&guess).await.map_err(of_store)?;
     let hash = found.as_ref().and_then(|stored| stored.password_hash.as_deref());
-    let right = hasher.verify(&request.password, hash).await.map_err(status::of_hash)?;
+    let right = check.verify(hash).await.map_err(status::of_hash)?;
     if let Some(locked) = locked {
         metrics::locked_out(match locked {
             Locked::User => "user",
@@ -102,6 +105,37 @@ fn organisation_key(text: &str) -> String {
     OrganisationId::from_request(text).map_or_else(|_| text.to_owned(), |id| id.to_string())
 }
 
-fn read_prefix(client_address: &str) -> Result<String, Status> {
-    address_prefix(client_address).map_err(|error| status::invalid("client_address", &error))
+#[cfg(test)]
+mod tests {
+    use tributary_database::scratch;
+
+    use super::*;
+    use crate::{
+        clock::Clock,
+        grpc::rig::{PASSWORD, rig, thumbprint},
+    };
+
+    #[tokio::test]
+    async fn who_is_sent_away_unseen_has_spent_no_try() {
+        let database = scratch::sqlite();
+        let (identities, attempts) = rig(&database, &Clock::System).await;
+        let log_in = async |passwords: &PasswordChecks, password: &str| {
+            let request = LogInRequest {
+                user_name: "zoe".to_owned(),
+                password: password.to_owned(),
+                key_thumbprint: thumbprint().to_string(),
+                ..LogInRequest::default()
+            };
+            let answer = with_password(&identities, &attempts, passwords, request).await;
+            answer.map_err(|status| status.code())
+        };
+        let (overloaded, idle) = (PasswordChecks::new(1, 0), PasswordChecks::new(1, 1));
+        for _ in 0..30 {
+            let busy = log_in(&overloaded, PASSWORD).await;
+            assert_eq!(busy.unwrap_err(), Code::ResourceExhausted);
+            let long = log_in(&idle, &"x".repeat(5000)).await;
+            assert_eq!(long.unwrap_err(), Code::InvalidArgument);
+        }
+        assert!(log_in(&idle, PASSWORD).await.is_ok());
+    }
 }

@@ -7,16 +7,20 @@ use std::{
 };
 
 use openidconnect::{
-    AccessTokenHash, AuthType, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret,
-    CsrfToken, EndpointMaybeSet, EndpointNotSet, EndpointSet, IssuerUrl, Nonce,
-    OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError,
-    Scope, SignatureVerificationError, TokenResponse as _, UserInfoError,
+    AccessTokenHash, AdditionalProviderMetadata, AuthType, AuthorizationCode,
+    ClaimsVerificationError, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet, EndpointNotSet,
+    EndpointSet, IssuerUrl, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier,
+    ProviderMetadata, RedirectUrl, RequestTokenError, Scope, SignatureVerificationError,
+    TokenResponse as _, UserInfoError,
     core::{
-        CoreAuthenticationFlow, CoreClient, CoreClientAuthMethod, CoreIdTokenClaims,
-        CoreIdTokenVerifier, CoreJwsSigningAlgorithm as Algorithm, CoreProviderMetadata,
-        CoreTokenResponse, CoreUserInfoClaims,
+        CoreAuthDisplay, CoreAuthenticationFlow, CoreClaimName, CoreClaimType, CoreClient,
+        CoreClientAuthMethod, CoreGrantType, CoreIdTokenClaims, CoreIdTokenVerifier,
+        CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm,
+        CoreJwsSigningAlgorithm as Algorithm, CoreResponseMode, CoreResponseType,
+        CoreSubjectIdentifierType, CoreTokenResponse, CoreUserInfoClaims,
     },
 };
+use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tributary_credential_core::Profile;
 use tributary_identifiers::OrganisationId;
@@ -68,6 +72,30 @@ macro_rules! profile {
     }};
 }
 
+/// What a provider says about itself besides OpenID Connect Discovery.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Announced {
+    /// Whether its redirects say who they are from (RFC 9207).
+    authorization_response_iss_parameter_supported: Option<bool>,
+}
+
+impl AdditionalProviderMetadata for Announced {}
+
+type Metadata = ProviderMetadata<
+    Announced,
+    CoreAuthDisplay,
+    CoreClientAuthMethod,
+    CoreClaimName,
+    CoreClaimType,
+    CoreGrantType,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJweKeyManagementAlgorithm,
+    CoreJsonWebKey,
+    CoreResponseMode,
+    CoreResponseType,
+    CoreSubjectIdentifierType,
+>;
+
 type Client = CoreClient<
     EndpointSet,
     EndpointNotSet,
@@ -92,7 +120,7 @@ pub struct Provider {
 /// What the provider has said about itself.
 #[derive(Default)]
 struct Known {
-    metadata: Option<(Instant, Arc<CoreProviderMetadata>)>,
+    metadata: Option<(Instant, Arc<Metadata>)>,
     failed: Option<(Instant, String)>,
 }
 
@@ -112,6 +140,8 @@ pub struct Redirected {
     pub redirect_uri: String,
     /// The authorization code.
     pub code: String,
+    /// Who says so (RFC 9207); empty if nobody did.
+    pub issuer: String,
     /// What the identity token must repeat.
     pub nonce: String,
     /// What the code is exchanged with.
@@ -171,8 +201,10 @@ impl Provider {
         redirected: Redirected,
         now: u64,
     ) -> Result<(ProviderSubject, Profile), OidcError> {
-        let Redirected { redirect_uri, code, nonce, pkce_verifier } = redirected;
+        let Redirected { redirect_uri, code, issuer, nonce, pkce_verifier } = redirected;
         let metadata = self.metadata(FRESH).await?;
+        // Before the code goes anywhere: another provider's code must not get here.
+        self.check_sender(&issuer, metadata.additional_metadata())?;
         let client = self.client(&metadata, &redirect_uri)?;
         let tokens = client
             .exchange_code(AuthorizationCode::new(code))
@@ -206,6 +238,22 @@ impl Provider {
         Ok((subject, told.or(asked)))
     }
 
+    /// Whether the redirect came from this provider, as far as that can be told (RFC 9207).
+    fn check_sender(&self, issuer: &str, announced: &Announced) -> Result<(), OidcError> {
+        if issuer.is_empty() {
+            let required = self.config.iss_required
+                || announced.authorization_response_iss_parameter_supported == Some(true);
+            return match required {
+                true => Err(refused(&"the redirect does not say which provider it is from")),
+                false => Ok(()),
+            };
+        }
+        if issuer != self.config.issuer {
+            return Err(refused(&"the redirect is from another provider"));
+        }
+        Ok(())
+    }
+
     /// What the UserInfo endpoint says, if there is one.
     async fn user_info(
         &self,
@@ -227,7 +275,7 @@ impl Provider {
 
     fn verify(
         &self,
-        metadata: &CoreProviderMetadata,
+        metadata: &Metadata,
         client: &Client,
         tokens: &CoreTokenResponse,
         nonce: &Nonce,
@@ -251,11 +299,7 @@ impl Provider {
         Ok(claims.clone())
     }
 
-    fn client(
-        &self,
-        metadata: &CoreProviderMetadata,
-        redirect_uri: &str,
-    ) -> Result<Client, OidcError> {
+    fn client(&self, metadata: &Metadata, redirect_uri: &str) -> Result<Client, OidcError> {
         let redirect_uri =
             RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| OidcError::RedirectUri)?;
         let client_id = ClientId::new(self.config.client_id.clone());
@@ -273,7 +317,7 @@ impl Provider {
 
     /// Metadata and keys that are not older than `fresh`, or not much older while the provider does
     /// not answer. One asks, others wait for the answer.
-    async fn metadata(&self, fresh: Duration) -> Result<Arc<CoreProviderMetadata>, OidcError> {
+    async fn metadata(&self, fresh: Duration) -> Result<Arc<Metadata>, OidcError> {
         let mut known = self.known.lock().await;
         let younger = |time: &Instant, limit| time.elapsed() < limit;
         if let Some((at, metadata)) = &known.metadata
@@ -303,8 +347,8 @@ impl Provider {
     }
 
     /// Fetches metadata and keys. That the issuer is the configured one is looked at.
-    async fn discover(&self) -> Result<CoreProviderMetadata, String> {
-        let found = CoreProviderMetadata::discover_async(self.issuer.clone(), &self.http).await;
+    async fn discover(&self) -> Result<Metadata, String> {
+        let found = Metadata::discover_async(self.issuer.clone(), &self.http).await;
         found.map_err(|error| with_causes(&error))
     }
 }
@@ -342,11 +386,7 @@ impl From<SignatureVerificationError> for VerificationError {
     }
 }
 
-fn verifier<'a>(
-    metadata: &CoreProviderMetadata,
-    client: &'a Client,
-    now: u64,
-) -> CoreIdTokenVerifier<'a> {
+fn verifier<'a>(metadata: &Metadata, client: &'a Client, now: u64) -> CoreIdTokenVerifier<'a> {
     let offered = metadata.id_token_signing_alg_values_supported();
     let algorithms = ALGORITHMS.into_iter().filter(|algorithm| offered.contains(algorithm));
     client

@@ -109,7 +109,7 @@ impl ForgedProvider {
         let url = openidconnect::url::Url::parse(&begun.authorization_url).unwrap();
         let nonce = url.query_pairs().find(|(name, _)| name == "nonce").unwrap().1.into_owned();
         self.set(|script| script.nonce = nonce);
-        Returned { state: begun.state, code: "code".to_owned() }
+        Returned { state: begun.state, code: "code".to_owned(), issuer: String::new() }
     }
 
     /// The claims of the next token, with the nonce of the log-in under way.

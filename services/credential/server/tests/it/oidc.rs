@@ -88,14 +88,16 @@ async fn a_state_is_good_once_for_one_key_and_ten_minutes(database: ScratchDatab
     assert_eq!(world.finish(&returned).await.unwrap_err().code(), Code::Unauthenticated);
 
     let begun = world.begin("corp").await.unwrap();
-    let code = browse(&begun.authorization_url, "ada").await.code;
+    let Returned { code, issuer, .. } = browse(&begun.authorization_url, "ada").await;
     for state in ["", "x", &"x".repeat(100_000), &begun.state[1..]] {
-        let returned = Returned { state: state.to_owned(), code: code.clone() };
+        let returned =
+            Returned { state: state.to_owned(), code: code.clone(), issuer: issuer.clone() };
         assert_eq!(world.finish(&returned).await.unwrap_err().code(), Code::Unauthenticated);
     }
     for code in ["", "x", &"x".repeat(5000)] {
         let begun = world.begin("corp").await.unwrap();
-        let returned = Returned { state: begun.state, code: code.to_owned() };
+        let returned =
+            Returned { state: begun.state, code: code.to_owned(), issuer: issuer.clone() };
         assert_eq!(world.finish(&returned).await.unwrap_err().code(), Code::Unauthenticated);
     }
 }
@@ -133,8 +135,9 @@ async fn a_code_of_one_provider_is_of_no_use_at_another() {
     let world = World::start_with(&scratch::sqlite(), with(providers)).await;
     let at_corp = world.begin("corp").await.unwrap();
     let at_other = world.begin("other").await.unwrap();
-    let code = browse(&at_other.authorization_url, "ada").await.code;
-    let mixed = Returned { state: at_corp.state, code };
+    let Returned { code, issuer, .. } = browse(&at_other.authorization_url, "ada").await;
+    assert_eq!(issuer, other.issuer);
+    let mixed = Returned { state: at_corp.state, code, issuer };
     assert_eq!(world.finish(&mixed).await.unwrap_err().code(), Code::Unauthenticated);
     // The same subject at two issuers is two people.
     let one = world.log_in_at("corp", "ada").await.unwrap();
@@ -149,9 +152,9 @@ async fn a_code_of_another_log_in_is_of_no_use_either() {
     let world = World::start_with(&scratch::sqlite(), config).await;
     let victim = world.begin("corp").await.unwrap();
     let attacker = world.begin("corp").await.unwrap();
-    let code = browse(&attacker.authorization_url, "mallory").await.code;
+    let Returned { code, issuer, .. } = browse(&attacker.authorization_url, "mallory").await;
     // Without the verifier of the log-in it was made for (RFC 7636).
-    let injected = Returned { state: victim.state, code };
+    let injected = Returned { state: victim.state, code, issuer };
     assert_eq!(world.finish(&injected).await.unwrap_err().code(), Code::Unauthenticated);
 }
 

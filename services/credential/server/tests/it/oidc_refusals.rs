@@ -4,14 +4,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tonic::Code;
-use tributary_credential_server::OidcProvider;
+use tributary_contracts::credential::v1::BeginOidcLogInRequest;
+use tributary_credential_server::{Config, Limits, OidcProvider};
 use tributary_database::scratch;
 use tributary_join_credential::SigningKey;
 
 use crate::{
     forged_provider::{Answer, ForgedProvider, keyed, signed, unsigned},
-    provider::{configured, with},
-    world::{World, now, shape},
+    provider::{Returned, configured, with},
+    world::{Setting, World, manual_clock, now, shape},
 };
 
 async fn start() -> (ForgedProvider, World) {
@@ -155,4 +156,60 @@ async fn metadata_of_another_issuer_or_with_unsafe_addresses_is_not_used() {
         let status = world.begin("corp").await.unwrap_err();
         assert_eq!(status.code(), Code::Unavailable, "{other}");
     }
+}
+
+#[tokio::test]
+async fn a_redirect_of_another_provider_is_refused_before_its_code_goes_anywhere() {
+    for (announced, required) in [(true, false), (false, true), (true, true), (false, false)] {
+        let provider = ForgedProvider::start().await;
+        if announced {
+            let metadata = json!({ "authorization_response_iss_parameter_supported": true });
+            provider.set(|script| script.metadata = metadata);
+        }
+        let config =
+            OidcProvider { iss_required: required, ..configured(&provider.issuer, "corp") };
+        let world = World::start_with(&scratch::sqlite(), with(vec![config])).await;
+        // Whoever asked for tokens now would be told that the provider is unavailable.
+        provider.set(|script| script.token_answer = Some(Answer::ServerError));
+        let other = format!("{}/", provider.issuer);
+        let mut wrong = vec!["https://other.example".to_owned(), other, "x".repeat(100_000)];
+        if announced || required {
+            wrong.push(String::new());
+        }
+        for issuer in wrong {
+            let returned = Returned { issuer, ..provider.returned(&world).await };
+            let status = world.finish(&returned).await.unwrap_err();
+            assert_eq!(status.code(), Code::Unauthenticated, "{announced} {required}");
+        }
+        provider.set(|script| script.token_answer = None);
+        let issuer = provider.issuer.clone();
+        let returned = Returned { issuer, ..provider.returned(&world).await };
+        assert!(world.finish(&returned).await.is_ok(), "{announced} {required}");
+    }
+}
+
+#[tokio::test]
+async fn one_place_begins_so_many_log_ins_and_leaves_the_rest_to_others() {
+    let provider = ForgedProvider::start().await;
+    let limits = Limits { oidc_log_ins_per_prefix: 3, ..Limits::default() };
+    let config = Config { limits, ..with(vec![configured(&provider.issuer, "corp")]) };
+    let (clock, hands) = manual_clock();
+    let setting = Setting { config, clock, ..Setting::default() };
+    let world = World::start_as(&scratch::sqlite(), setting).await;
+    let begin = async |address: &str| {
+        let request = BeginOidcLogInRequest {
+            client_address: address.to_owned(),
+            ..world.begin_request("corp")
+        };
+        world.credential.clone().begin_oidc_log_in(request).await.map_err(|status| status.code())
+    };
+    for host in 1..=3 {
+        assert!(begin(&format!("2001:db8::{host}")).await.is_ok());
+    }
+    assert_eq!(begin("2001:db8::4").await.unwrap_err(), Code::ResourceExhausted);
+    assert!(begin("2001:db8:1::1").await.is_ok());
+    assert!(begin("").await.is_ok());
+    assert_eq!(begin("nowhere").await.unwrap_err(), Code::InvalidArgument);
+    hands.forward(600);
+    assert!(begin("2001:db8::4").await.is_ok());
 }

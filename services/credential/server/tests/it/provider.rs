@@ -46,7 +46,8 @@ impl Provider {
     }
 
     pub fn configured(&self, id: &str) -> OidcProvider {
-        configured(&self.issuer, id)
+        // It sends `iss` with its redirects.
+        OidcProvider { iss_required: true, ..configured(&self.issuer, id) }
     }
 }
 
@@ -68,10 +69,12 @@ pub fn with(oidc: Vec<OidcProvider>) -> Config {
 }
 
 /// What the provider sends the browser back with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Returned {
     pub state: String,
     pub code: String,
+    /// `iss`; empty if the provider sent none.
+    pub issuer: String,
 }
 
 /// Goes to an address as a browser does, and logs in as somebody.
@@ -95,7 +98,11 @@ pub async fn browse(authorization_url: &str, login: &str) -> Returned {
         url = url.join(location.to_str().unwrap()).unwrap();
         if url.as_str().starts_with(REDIRECT) {
             let query: BTreeMap<_, _> = url.query_pairs().into_owned().collect();
-            return Returned { state: query["state"].clone(), code: query["code"].clone() };
+            return Returned {
+                state: query["state"].clone(),
+                code: query["code"].clone(),
+                issuer: query["iss"].clone(),
+            };
         }
     }
     panic!("no way back from {url}");
@@ -108,6 +115,7 @@ impl World {
             provider_id: provider_id.to_owned(),
             redirect_uri: REDIRECT.to_owned(),
             key_thumbprint: self.thumbprint(),
+            client_address: "192.0.2.1".to_owned(),
         }
     }
 
@@ -121,6 +129,7 @@ impl World {
             state: returned.state.clone(),
             code: returned.code.clone(),
             key_thumbprint: self.thumbprint(),
+            issuer: returned.issuer.clone(),
         };
         let answer = self.credential.clone().finish_oidc_log_in(request).await?;
         Ok(answer.into_inner().identity.unwrap())

@@ -80,8 +80,20 @@ async fn whatever_is_wrong_with_it_the_refusal_is_the_same(database: ScratchData
     refusals.dedup();
     assert_eq!(refusals.len(), 1, "{refusals:?}");
     assert!(world.credential.clone().refresh_identity(good.clone()).await.is_ok());
+    // Nor is a proof good twice, or what everybody can make of it.
+    let turned = RefreshIdentityRequest { proof: negated(&good.proof), ..good.clone() };
+    for used in [good, turned] {
+        let used = world.credential.clone().refresh_identity(used).await.unwrap_err();
+        assert_eq!(shape(&used), refusals[0]);
+    }
+    let ahead = by(&world.terminal, now + 60);
+    let refresh = async || world.credential.clone().refresh_identity(ahead.clone()).await;
+    assert!(refresh().await.is_ok());
+    hands.forward(120);
+    assert_eq!(shape(&refresh().await.unwrap_err()), refusals[0]);
+    let fresh = by(&world.terminal, hands.seconds());
     world.revoke_user(&user.user_id).await;
-    let revoked = world.credential.clone().refresh_identity(good).await.unwrap_err();
+    let revoked = world.credential.clone().refresh_identity(fresh).await.unwrap_err();
     assert_eq!(shape(&revoked), refusals[0]);
 }
 
@@ -91,22 +103,42 @@ on_both_databases!(
 );
 
 #[tokio::test]
-async fn nobody_fills_the_list_of_revocations_by_refreshing_and_logging_out() {
+async fn refreshing_has_an_end_and_does_not_keep_anybody_from_logging_out() {
     let (clock, hands) = manual_clock();
     let world = World::start_as(&scratch::sqlite(), Setting { clock, ..Setting::default() }).await;
     let identity = world.guest("Zoë").await;
-    let mut granted = 0;
+    let mut refreshed = Vec::new();
     let last = loop {
-        let refreshed = match world.refresh(&identity, hands.seconds()).await {
-            Ok(refreshed) => refreshed,
+        match world.refresh(&identity, hands.seconds()).await {
+            Ok(token) => refreshed.push(token),
             Err(status) => break status,
-        };
-        if let Err(status) = world.log_out(&refreshed).await {
-            break status;
         }
-        granted += 1;
-        assert!(granted < 1000);
+        assert!(refreshed.len() < 1000);
     };
     assert_eq!(last.code(), Code::ResourceExhausted);
-    assert_eq!(world.revocations(0).await.len(), granted);
+    for token in &refreshed {
+        world.log_out(token).await.unwrap();
+    }
+    world.log_out(&identity).await.unwrap();
+    // So many and no more, on the list of revocations.
+    assert_eq!(world.revocations(0).await.len(), refreshed.len() + 1);
+    assert_eq!(world.join(&identity).await.unwrap_err().code(), Code::Unauthenticated);
+}
+
+/// The other signature that holds where this one does: instead of `s`, the group's order less `s`.
+fn negated(proof: &[u8]) -> Vec<u8> {
+    const ORDER: [u8; 32] = [
+        0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63,
+        0x25, 0x51,
+    ];
+    let mut negated = proof.to_vec();
+    let mut borrowed = false;
+    for place in (0..32).rev() {
+        let (difference, below) = ORDER[place].overflowing_sub(proof[32 + place]);
+        let (difference, again) = difference.overflowing_sub(borrowed.into());
+        negated[32 + place] = difference;
+        borrowed = below || again;
+    }
+    negated
 }

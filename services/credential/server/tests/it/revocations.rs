@@ -98,7 +98,29 @@ async fn what_nothing_can_be_concerned_by_is_forgotten_and_numbers_go_on(
     assert_eq!(numbers, [3]);
 }
 
+async fn a_join_under_way_does_not_survive_the_revocation_of_its_user(database: ScratchDatabase) {
+    let (clock, hands) = manual_clock();
+    let world = World::start_as(&database, Setting { clock, ..Setting::default() }).await;
+    let user = world.create_user("zoe").await;
+    let identity = world.log_in("zoe", PASSWORD).await.unwrap();
+    let closed = world.access.gate.acquire().await.unwrap();
+    let revoke_meanwhile = async {
+        until("access-control is asked", || async {
+            !world.access.asked.lock().unwrap().is_empty()
+        })
+        .await;
+        world.revoke_user(&user.user_id).await;
+        hands.forward(2);
+        drop(closed);
+    };
+    let (joined, ()) = tokio::join!(world.join(&identity), revoke_meanwhile);
+    let claims = world.keys().await.verify_join(&joined.unwrap(), hands.seconds()).unwrap().claims;
+    let revoked_at = world.revocations(0).await[0].at.unwrap().seconds;
+    assert!(i64::try_from(claims.issued_at).unwrap() <= revoked_at, "{claims:?} {revoked_at}");
+}
+
 on_both_databases!(
+    a_join_under_way_does_not_survive_the_revocation_of_its_user,
     who_logs_out_is_out_on_that_terminal_only,
     a_revoked_user_is_out_everywhere_and_can_come_back,
     a_deleted_account_is_revoked_with_it,

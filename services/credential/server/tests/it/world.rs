@@ -8,6 +8,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 use tributary_contracts::{
     access::v1::{
@@ -48,6 +49,8 @@ const DEADLINE: Duration = Duration::from_secs(20);
 pub struct FakeAccess {
     answer: Arc<Mutex<Result<DecideResponse, Status>>>,
     pub asked: Arc<Mutex<Vec<DecideRequest>>>,
+    /// Answers wait for a permit of it.
+    pub gate: Arc<Semaphore>,
 }
 
 impl FakeAccess {
@@ -58,7 +61,11 @@ impl FakeAccess {
             told: Told::Unspecified.into(),
             role: Role::Member.into(),
         };
-        Self { answer: Arc::new(Mutex::new(Ok(allowed))), asked: Arc::default() }
+        Self {
+            answer: Arc::new(Mutex::new(Ok(allowed))),
+            asked: Arc::default(),
+            gate: Arc::new(Semaphore::new(1)),
+        }
     }
 
     pub fn refuses(&self, reason: Reason, told: Told) {
@@ -87,6 +94,7 @@ impl AccessService for FakeAccess {
         request: Request<DecideRequest>,
     ) -> Result<Response<DecideResponse>, Status> {
         self.asked.lock().unwrap().push(request.into_inner());
+        drop(self.gate.acquire().await.unwrap());
         self.answer.lock().unwrap().clone().map(Response::new)
     }
 

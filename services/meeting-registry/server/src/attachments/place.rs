@@ -61,12 +61,14 @@ pub enum Files {
 }
 
 impl Files {
-    /// Files at a place; `bus` is used for those in JetStream.
+    /// Files at a place; `bus` is used for those in JetStream, which have so many bytes together.
     #[must_use]
-    pub fn at(place: Place, bus: &ControlBus) -> Self {
+    pub fn at(place: Place, bus: &ControlBus, jetstream_bytes_max: u64) -> Self {
         match place {
             Place::Folder(path) => Self::in_folder(path),
-            Place::JetStream => Self::Store(Arc::new(JetStreamStore::new(bus, 0))),
+            Place::JetStream => {
+                Self::Store(Arc::new(JetStreamStore::new(bus, jetstream_bytes_max)))
+            }
         }
     }
 

@@ -27,8 +27,9 @@ impl Store {
         scope: &MeetingScope,
         user: &UserId,
     ) -> Result<(Meeting, Option<Role>), StoreError> {
-        let meeting = self.meeting(scope).await?;
-        Ok((meeting, self.role(scope, user).await?))
+        // Both are asked for whether or not there is such a meeting: the time must not tell.
+        let role = self.role(scope, user).await?;
+        Ok((self.meeting(scope).await?, role))
     }
 
     /// What a user is on a member list; `None` if not on it.

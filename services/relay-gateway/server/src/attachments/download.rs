@@ -9,10 +9,7 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
-use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc},
-    time::timeout,
-};
+use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use tributary_contracts::{
@@ -20,8 +17,8 @@ use tributary_contracts::{
     terminal::v1::RefusalCode,
 };
 
-use super::{AttachmentState, answer, disposition, room, shown};
-use crate::{refusal::Refused, upstream::REGISTRY};
+use super::{AttachmentState, TRANSFER_TIME_MAX, answer, disposition, places::Place, shown};
+use crate::{refusal::Refused, trust::Hold, upstream::REGISTRY};
 
 /// How long the registry may take for the next piece.
 const PIECE_TIME_MAX: Duration = Duration::from_secs(10);
@@ -42,7 +39,8 @@ pub(super) async fn download(
     let identity = state.identity(&headers).await?;
     let Path((meeting_id, attachment_id)) = path.map_err(|_| Refused::not_admitted())?;
     let scope = state.shared.scope(&meeting_id)?;
-    let place = room(&state.downloads)?;
+    let place = state.downloads.take(&identity.claims.user_id)?;
+    let hold = state.shared.trust.hold(identity.provenance());
     let address = state.address(peer, &headers);
     state.shared.admit_reader(&identity, &scope, shown(&headers), address).await?;
     let found = state.shared.upstream.get_attachment(&scope, &attachment_id).await;
@@ -51,7 +49,7 @@ pub(super) async fn download(
         return Err(Refused::try_again(REGISTRY));
     };
     let (pieces, body) = mpsc::channel(PIECES_AHEAD);
-    tokio::spawn(forward(parts, attachment.size, pieces, place));
+    tokio::spawn(transfer(forward(parts, attachment.size, pieces), hold, place));
     Ok(response(&attachment, Body::from_stream(ReceiverStream::new(body))))
 }
 
@@ -70,13 +68,21 @@ async fn next(parts: &mut Streaming<GetAttachmentResponse>) -> Result<Option<Par
     Ok(part.and_then(|part| part.part))
 }
 
+/// Lets a file be passed on as long as it may: while its reader's token is not revoked, and not for ever.
+async fn transfer(forwarding: impl Future<Output = ()>, hold: Hold, _place: Place) {
+    tokio::select! {
+        biased;
+        () = hold.revoked() => {}
+        _ = timeout(TRANSFER_TIME_MAX, forwarding) => {}
+    }
+}
+
 /// Passes a file on, piece by piece, as fast as it is read. A file that ends early or is not read is cut
 /// off, which its reader sees by its length.
 async fn forward(
     mut parts: Streaming<GetAttachmentResponse>,
     size: u64,
     pieces: mpsc::Sender<Result<Bytes, Refused>>,
-    _place: OwnedSemaphorePermit,
 ) {
     let mut left = size;
     while left > 0 {

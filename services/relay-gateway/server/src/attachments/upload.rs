@@ -19,7 +19,7 @@ use tributary_contracts::{
 };
 
 use super::{
-    AttachmentState, answer, room,
+    AttachmentState, answer,
     spool::{Spool, SpoolError, discard},
 };
 use crate::{refusal::Refused, upstream::REGISTRY};
@@ -67,7 +67,8 @@ async fn attach(
         let text = "name: it is missing: POST /meetings/<id>/attachments?name=<file name>";
         return Err(Refused::new(RefusalCode::Malformed, text));
     }
-    let _place = room(&state.uploads)?;
+    let _place = state.uploads.take(&identity.claims.user_id)?;
+    let hold = state.shared.trust.hold(identity.provenance());
     let address = state.address(peer, headers);
     state.shared.admit_member(&identity, &scope, address).await?;
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
@@ -76,7 +77,12 @@ async fn attach(
         let error = SpoolError::TooLarge(state.bytes_max);
         return Ok(answer::too_large(&error.to_string()));
     }
-    let spool = match Spool::collect(body, state.bytes_max).await {
+    let collected = tokio::select! {
+        biased;
+        () = hold.revoked() => return Err(Refused::revoked()),
+        collected = Spool::collect(body, state.bytes_max) => collected,
+    };
+    let spool = match collected {
         Ok(spool) => spool,
         Err(error @ SpoolError::TooLarge(_)) => return Ok(answer::too_large(&error.to_string())),
         Err(error @ SpoolError::Incomplete) => {

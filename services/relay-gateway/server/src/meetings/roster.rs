@@ -85,7 +85,7 @@ mod tests {
         let mut roster = Roster::default();
         roster.apply(&event(1, joined(1)));
         let before = roster.participants.clone();
-        let members = Body::MembersChanged(MembersChanged { members: 3 });
+        let members = Body::MembersChanged(MembersChanged { members: 3, removed: 0 });
         let changed = Body::MeetingChanged(MeetingChanged { subject: "New".into() });
         let attached = Body::AttachmentsChanged(AttachmentsChanged { attachments: 1 });
         for (number, body) in (2..).zip([members, changed, attached]) {

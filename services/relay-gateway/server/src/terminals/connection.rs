@@ -82,6 +82,8 @@ pub(super) struct Listening {
     pub(super) user: UserId,
     pub(super) told: broadcast::Receiver<Arc<Told>>,
     pub(super) sent: Sent,
+    /// When the token that it goes by ends.
+    pub(super) ends_at: Moment,
     // Ends when nobody listens to it any more.
     pub(super) _feed: Arc<Feed>,
 }
@@ -119,7 +121,8 @@ enum Wake {
     Speakers,
     Replaced,
     Told(Result<Arc<Told>, broadcast::error::RecvError>),
-    Shared(Result<Body, Refused>),
+    Shared(Box<Result<Body, Refused>>),
+    NoticesEnd,
     Revoked,
     Silence,
     Idle,
@@ -228,17 +231,22 @@ impl Connection {
         let is_told = async {
             match listening {
                 None => std::future::pending().await,
-                Some(listening) => Wake::Told(listening.told.recv().await),
+                Some(listening) => tokio::select! {
+                    biased;
+                    () = tokio::time::sleep_until(listening.ends_at) => Wake::NoticesEnd,
+                    told = listening.told.recv() => Wake::Told(told),
+                },
             }
         };
         let is_shared = async {
             match sharing {
                 None => std::future::pending().await,
                 Some(sharing) => {
-                    Wake::Shared((&mut sharing.answer).await.unwrap_or_else(|error| {
+                    let answer = (&mut sharing.answer).await.unwrap_or_else(|error| {
                         tracing::error!(%error, "sharing a meeting");
                         Err(Refused::try_again(ACCESS))
-                    }))
+                    });
+                    Wake::Shared(Box::new(answer))
                 }
             }
         };
@@ -274,11 +282,12 @@ impl Connection {
             Wake::Shared(answer) => {
                 let request_id =
                     self.session.sharing.take().map_or(0, |sharing| sharing.request_id);
-                match answer {
+                match *answer {
                     Ok(reply) => self.send(request_id, reply).await,
                     Err(refused) => self.refuse(request_id, refused).await,
                 }
             }
+            Wake::NoticesEnd => self.end_notices().await,
             Wake::Revoked => self.end_revoked().await,
             Wake::Replaced => {
                 // The newer connection holds the participant now.

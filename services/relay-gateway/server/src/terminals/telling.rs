@@ -2,8 +2,10 @@
 
 use axum::extract::ws::{Message, close_code};
 
+use tributary_contracts::terminal::v1::RefusalCode;
+
 use super::connection::{Connection, End, Participation, closed};
-use crate::notices::Told;
+use crate::{notices::Told, refusal::Refused};
 
 impl Connection {
     pub(super) async fn tell(&mut self, told: &Told) -> Result<(), End> {
@@ -12,6 +14,20 @@ impl Connection {
             return Ok(());
         }
         self.write(Message::Binary(told.encoded.clone())).await
+    }
+
+    /// The token that the user is told things by has ended, and was not made new on this connection.
+    pub(super) async fn end_notices(&mut self) -> Result<(), End> {
+        self.session.listening = None;
+        self.session.standing.listening = None;
+        if self.session.following.is_some() {
+            // Who is in a meeting is there by another credential, and stays.
+            return Ok(());
+        }
+        let text =
+            "the identity token that notices come by has ended: ask for them with a newer one";
+        self.refuse(0, Refused::new(RefusalCode::TryAgain, text)).await?;
+        Err(closed(close_code::NORMAL, Participation::Kept))
     }
 
     /// The connection was too slow for what came over the bus: the registry has it all.

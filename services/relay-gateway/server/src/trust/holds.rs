@@ -1,5 +1,5 @@
-//! What goes on by tokens: connections, participants, notices. Who holds something by a token is told
-//! when the token is revoked.
+//! What goes on by tokens: connections, participants, notices, transfers of files. Who holds something
+//! by a token is told when the token is revoked.
 
 use std::{
     collections::HashMap,

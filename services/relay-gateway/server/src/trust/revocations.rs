@@ -1,21 +1,26 @@
 //! How a relay gets to know what is revoked: it hears it on the bus at once, and asks for what it may
 //! have missed.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use prost::Message as _;
+use tokio::time::{Instant, sleep_until};
 use tributary_contracts::credential::v1::{
     ListRevocationsRequest, Revocation as Told, revocation::What,
 };
 use tributary_join_credential::{Revocation, Revoked};
 use tributary_message_bus::{Subscriber, subjects};
 
-use super::{Trust, unix_seconds};
+use super::Trust;
 
 /// As many in one answer mean that there may be more.
 const PAGE: usize = 10_000;
 /// Pages in a row; more than this is not kept anyway.
 const PAGES_MAX: usize = 100;
+/// After a subscription was made or came back: by then the server knows of it.
+const SETTLING_TIME: Duration = Duration::from_secs(1);
 
 impl Trust {
     /// Hears what is revoked, and that there are other keys; ends when dropped.
@@ -24,6 +29,7 @@ impl Trust {
         let mut link = bus.link();
         let mut revoked = bus.hear(subjects::revoked()).await;
         let mut keys_changed = bus.hear(subjects::keys_changed()).await;
+        let mut settles_at = Some(Instant::now() + SETTLING_TIME);
         loop {
             tokio::select! {
                 payload = next(&mut revoked) => match Told::decode(payload) {
@@ -32,11 +38,19 @@ impl Trust {
                 },
                 _ = next(&mut keys_changed) => self.0.ask.notify_one(),
                 changed = link.changed() => match changed {
-                    // What was said while the connection was down is missed.
-                    Ok(()) if link.borrow_and_update().up => self.0.ask.notify_one(),
+                    // What was said while the connection was down is missed, and also what is said
+                    // until the server knows of the subscriptions again.
+                    Ok(()) if link.borrow_and_update().up => {
+                        self.0.ask.notify_one();
+                        settles_at = Some(Instant::now() + SETTLING_TIME);
+                    }
                     Ok(()) => {}
                     Err(_) => return std::future::pending().await,
                 },
+                () = at(settles_at) => {
+                    self.0.ask.notify_one();
+                    settles_at = None;
+                }
             }
         }
     }
@@ -58,7 +72,6 @@ impl Trust {
 
     /// Asks for what is revoked and not known yet; true if the credential service has answered.
     pub(super) async fn list_revocations(&self) -> bool {
-        self.change(|verifier| verifier.revocations.forget(unix_seconds()));
         for _ in 0..PAGES_MAX {
             let after = self.read().revocations.last_number();
             let request = ListRevocationsRequest { after };
@@ -93,6 +106,13 @@ async fn next(subscription: &mut Option<Subscriber>) -> Bytes {
         return message.payload;
     }
     std::future::pending().await
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// `None` for a kind that this relay does not know.

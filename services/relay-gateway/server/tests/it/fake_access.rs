@@ -23,6 +23,8 @@ pub struct Access {
     pub decisions: Mutex<Vec<DecideRequest>>,
     /// Calls besides decisions.
     pub shares: Mutex<usize>,
+    /// While it is locked, no share is made.
+    pub sharing: tokio::sync::Mutex<()>,
 }
 
 impl Access {
@@ -71,6 +73,7 @@ impl AccessService for Access {
         request: Request<CreateShareRequest>,
     ) -> Result<Response<CreateShareResponse>, Status> {
         self.count_share();
+        let _may_go_on = self.sharing.lock().await;
         let request = request.into_inner();
         let url = format!("https://meet.example/#/m/{}/AAECAwQFBgcICQoLDA0ODw", request.meeting_id);
         let share = Share { form: request.form, created_by: request.user_id, ..Share::default() };

@@ -1,6 +1,12 @@
 //! A credential service that lets everybody in who asks, and revokes what the test says.
 
-use std::sync::Mutex;
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 
 use tonic::{Request, Response, Status, async_trait};
 use tributary_contracts::credential::v1::{
@@ -34,6 +40,10 @@ pub struct Credential {
     pub issued: Mutex<Vec<IssueJoinCredentialRequest>>,
     /// What a log-out publishes; the test does it.
     pub logged_out: Mutex<Vec<TokenId>>,
+    /// Says neither keys nor revocations.
+    pub is_down: AtomicBool,
+    /// When somebody asked what is revoked.
+    pub asked_at: Mutex<Vec<Instant>>,
 }
 
 impl Credential {
@@ -46,6 +56,8 @@ impl Credential {
             arrivals: Mutex::default(),
             issued: Mutex::default(),
             logged_out: Mutex::default(),
+            is_down: AtomicBool::default(),
+            asked_at: Mutex::default(),
         }
     }
 
@@ -73,6 +85,13 @@ impl Credential {
         }
     }
 
+    fn check_up(&self) -> Result<(), Status> {
+        match self.is_down.load(Ordering::SeqCst) {
+            true => Err(Status::unavailable("down")),
+            false => Ok(()),
+        }
+    }
+
     fn arrive(&self, user: &str, guest: bool, thumbprint: &str, address: String) -> Identity {
         self.arrivals.lock().unwrap().push((user.to_owned(), address));
         self.identity_at(user, guest, thumbprint, now())
@@ -88,6 +107,7 @@ type Answer<T> = Result<Response<T>, Status>;
 #[async_trait]
 impl CredentialService for Credential {
     async fn get_keys(&self, _: Request<GetKeysRequest>) -> Answer<GetKeysResponse> {
+        self.check_up()?;
         let published = self.published.lock().unwrap();
         let jwks_json = published.clone().unwrap_or_else(|| KeySet::of([&self.key])).to_jwks();
         Ok(Response::new(GetKeysResponse { jwks_json }))
@@ -97,6 +117,8 @@ impl CredentialService for Credential {
         &self,
         request: Request<ListRevocationsRequest>,
     ) -> Answer<ListRevocationsResponse> {
+        self.asked_at.lock().unwrap().push(Instant::now());
+        self.check_up()?;
         let after = request.into_inner().after;
         let revocations = self.revocations.lock().unwrap().clone();
         let revocations = revocations.into_iter().filter(|r| r.number > after).collect();

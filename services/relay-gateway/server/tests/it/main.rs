@@ -11,13 +11,17 @@
 
 mod addresses;
 mod attachments;
+mod expiry;
 mod fake_access;
 mod fake_credential;
 mod fake_registry;
 mod idle;
+mod narrowing;
 mod nats;
 mod notices;
 mod refusals;
 mod revocation;
+mod sharing;
+mod transfers;
 mod web;
 mod world;

@@ -30,14 +30,14 @@ impl Drop for Nats {
 }
 
 pub fn relay_user() -> User {
-    User::Relay("test".parse().unwrap())
+    User::relay("test".parse().unwrap())
 }
 
 impl Nats {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let users = [User::Credential, User::MeetingRegistry, relay_user()];
+        let users = [User::AccessControl, User::Credential, User::MeetingRegistry, relay_user()];
         let passwords: Vec<_> = users.map(|user| (user, "secret".to_owned())).into();
         let store = folder.path().join("js");
         let text = format!(

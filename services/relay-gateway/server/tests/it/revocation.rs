@@ -1,21 +1,32 @@
 //! What is revoked ends within a second, wherever it is used.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
+use prost::Message as _;
 use tributary_contracts::{
     access::v1::Role,
-    credential::v1::{RevokedUser, revocation::What},
+    credential::v1::{Identity, Revocation, RevokedUser, revocation::What},
     event::v1::LeaveReason,
-    terminal::v1::RefusalCode,
+    terminal::v1::{
+        LogOut, Ping, ReceiveNotices, RefusalCode, relay_message::Body as Reply,
+        terminal_message::Body,
+    },
 };
 use tributary_join_credential::{KeySet, SigningKey};
 use tributary_message_bus::subjects;
-use tributary_terminal::{Account, EndReason, Notices, Options, Terminal, protocol::RequestError};
+use tributary_terminal::{
+    Account, EndReason, Notices, Options, Terminal,
+    protocol::{Connection, RequestError},
+};
 
 use crate::{
     fake_access::Verdict,
-    world::{World, eventually, meeting},
+    fake_credential::seconds,
+    world::{World, eventually, meeting, now},
 };
 
 /// What must hold; and what a busy machine may need on top to notice it.
@@ -167,12 +178,68 @@ async fn a_key_that_is_published_no_more_verifies_nothing() {
     eventually_refused(&account, &token).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn after_nats_is_back_it_is_asked_twice_what_is_revoked() {
+    let mut world = World::start().await;
+    world.nats.stop();
+    let begin = Instant::now();
+    world.nats.start_again();
+    // The second time when the subscription is certain to be in force; long before the regular question.
+    eventually("two questions, one second apart", || {
+        let asked_at = world.credential.asked_at.lock().unwrap();
+        let mut asked_at = asked_at.iter().filter(|at| **at > begin);
+        let first = asked_at.next();
+        first.is_some_and(|first| asked_at.any(|at| *at - *first >= Duration::from_millis(900)))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_key_verifies_nothing_however_long_no_newer_keys_are_heard() {
+    let world = World::start().await;
+    let bus = world.credential_bus().await;
+    let identity = world.account("ada").await.identity();
+    world.credential.is_down.store(true, Ordering::SeqCst);
+    let end = now() + 1;
+    let revocation = Revocation {
+        number: 1,
+        what: Some(What::KeyId(world.credential.key.key_id().to_string())),
+        at: Some(seconds(now())),
+        forget_at: Some(seconds(end)),
+    };
+    bus.tell(subjects::revoked(), revocation.encode_to_vec().into()).await.unwrap();
+    let token = identity.unwrap().identity_token;
+    eventually_refused(&Account::connect(&world.url).await.unwrap(), &token).await;
+    eventually("the revocation's end", || now() > end).await;
+    let asked = || world.credential.asked_at.lock().unwrap().len();
+    let before = asked();
+    bus.tell(subjects::keys_changed(), Bytes::new()).await.unwrap();
+    eventually("the relay has asked in vain", || asked() >= before + 2).await;
+    let account = Account::connect(&world.url).await.unwrap();
+    account.set_identity(Some(Identity { identity_token: token, ..<_>::default() }));
+    is_refused(account.meetings().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_logs_out_with_a_newer_token_stands_by_the_older_no_more() {
+    let world = World::start().await;
+    let bus = world.credential_bus().await;
+    let account = world.account("ada").await;
+    let connection = Connection::connect(&world.url).await.unwrap();
+    let identity_token = account.identity().unwrap().identity_token;
+    connection.request(Body::ReceiveNotices(ReceiveNotices { identity_token })).await.unwrap();
+    let identity_token = account.refresh().await.unwrap().identity_token;
+    let mut elsewhere = account.notices().await.unwrap();
+    connection.request(Body::LogOut(LogOut { identity_token })).await.unwrap();
+    world.revoke(&bus, What::KeyThumbprint(account.key_thumbprint().to_string())).await;
+    is_ended(&mut elsewhere).await;
+    let answer = connection.request(Body::Ping(Ping {})).await;
+    assert!(matches!(answer, Ok(Reply::Pong(_))), "{answer:?}");
+}
+
 async fn eventually_refused(account: &Account, token: &str) {
     let identity_token = token.to_owned();
-    account.set_identity(Some(tributary_contracts::credential::v1::Identity {
-        identity_token,
-        ..<_>::default()
-    }));
+    account.set_identity(Some(Identity { identity_token, ..<_>::default() }));
     let deadline = Instant::now() + Duration::from_secs(10);
     while account.meetings().await.is_ok() {
         assert!(Instant::now() < deadline, "the token is not revoked");

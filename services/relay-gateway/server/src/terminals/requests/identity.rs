@@ -10,7 +10,10 @@ use tributary_contracts::{
 use tributary_join_credential::key_thumbprint;
 
 use super::super::connection::Session;
-use crate::refusal::Refused;
+use crate::{
+    refusal::Refused,
+    trust::{Hold, end_of},
+};
 
 /// Length of a terminal's public key, in bytes.
 const PUBLIC_KEY_BYTES: usize = 65;
@@ -52,6 +55,7 @@ impl Session {
             provider_id: begin.provider_id,
             redirect_uri: begin.redirect_uri,
             key_thumbprint: thumbprint(&begin.public_key)?,
+            client_address: self.address.to_string(),
         };
         Ok(Reply::OidcRedirect(self.shared.upstream.begin_oidc_log_in(request).await?))
     }
@@ -61,6 +65,7 @@ impl Session {
             state: finish.state,
             code: finish.code,
             key_thumbprint: thumbprint(&finish.public_key)?,
+            issuer: finish.issuer,
         };
         Ok(Reply::Identity(self.shared.upstream.finish_oidc_log_in(request).await?))
     }
@@ -84,6 +89,9 @@ impl Session {
         let listening = &mut self.standing.listening;
         if listening.as_ref().is_some_and(|hold| hold.provenance().user_id == earlier.user_id) {
             *listening = Some(self.shared.trust.hold(newer.provenance()));
+            if let Some(listening) = &mut self.listening {
+                listening.ends_at = end_of(&newer.claims);
+            }
         }
         Ok(Reply::Identity(refreshed))
     }
@@ -97,7 +105,12 @@ impl Session {
         if let Some(token) = token
             && self.following.is_none()
         {
-            let is_it = |hold: &crate::trust::Hold| hold.provenance().token_id == token.token_id;
+            // By an older or a newer token of the same log-in as well.
+            let is_it = |hold: &Hold| {
+                let of = hold.provenance();
+                of.user_id == token.claims.user_id
+                    && of.key_thumbprint == token.claims.key_thumbprint
+            };
             if self.standing.shown.as_ref().is_some_and(is_it) {
                 self.standing.shown = None;
             }

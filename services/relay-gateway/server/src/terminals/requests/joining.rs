@@ -65,6 +65,10 @@ impl Session {
         let claims = verified.claims;
         let scope =
             MeetingScope { organisation: claims.organisation.clone(), meeting: claims.meeting_id };
+        if self.shared.narrowings.outdate(&scope, claims.issued_at).await {
+            let text = "who may join this meeting has changed: ask for a new join credential";
+            return Err(Refused::new(RefusalCode::CredentialExpired, text));
+        }
         let joined = self.shared.upstream.join(self.join_request(&claims, join.muted)).await?;
         let (Some(participant), Some(meeting)) = (joined.participant, joined.meeting) else {
             return Err(Refused::try_again(REGISTRY));

@@ -8,7 +8,7 @@ use tributary_contracts::{
 };
 
 use super::super::connection::{Listening, Session};
-use crate::{notices::Sent, refusal::Refused};
+use crate::{notices::Sent, refusal::Refused, trust::end_of};
 
 impl Session {
     /// All that the user was told and has not dealt with; from now on what is new is pushed.
@@ -28,7 +28,8 @@ impl Session {
             sent.note(&notice.notice_id);
         }
         self.standing.listening = Some(self.shared.trust.hold(identity.provenance()));
-        self.listening = Some(Listening { organisation, user, told, sent, _feed: feed });
+        let ends_at = end_of(&identity.claims);
+        self.listening = Some(Listening { organisation, user, told, sent, ends_at, _feed: feed });
         Ok(Reply::Notices(Notices { notices }))
     }
 
