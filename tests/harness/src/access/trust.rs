@@ -36,7 +36,8 @@ pub async fn somebody_logs_in_at_an_openid_provider(stage: &mut Stage) -> Result
     // What was begun with one key is not finished with another, and nothing is finished twice.
     let Way { issuer, state, code } = redirected(stage, &newcomer, &page).await?;
     let thief = Account::connect(&stage.world.relay_url(0)?).await?;
-    refused(thief.finish_oidc_from(&issuer, &state, &code).await, RefusalCode::NotLoggedIn).context("a thief")?;
+    refused(thief.finish_oidc_from(&issuer, &state, &code).await, RefusalCode::NotLoggedIn)
+        .context("a thief")?;
     let Way { issuer, state, code } = redirected(stage, &newcomer, &page).await?;
     newcomer.finish_oidc_from(&issuer, &state, &code).await.context("finish")?;
     let again = newcomer.finish_oidc_from(&issuer, &state, &code).await;
