@@ -9,7 +9,7 @@ use tributary_message_bus::permissions::User;
 use crate::server::{Server, eventually, users};
 
 /// `subject`, and the users who may publish on it and hear it.
-const MATRIX: [(&str, &[&str], &[&str]); 26] = [
+const MATRIX: [(&str, &[&str], &[&str]); 31] = [
     ("trib.default.1.up.office-a", &["relay-office-a"], &["mixer"]),
     ("trib.default.1.need.office-b", &["relay-office-b"], &["mixer"]),
     ("trib.default.1.down.common", &["mixer"], &["relay-office-a", "relay-office-b"]),
@@ -21,7 +21,16 @@ const MATRIX: [(&str, &[&str], &[&str]); 26] = [
         &["access-control", "relay-office-a", "relay-office-b"],
     ),
     ("trib-notice.default.ada", &["meeting-registry"], &["relay-office-a", "relay-office-b"]),
-    ("trib-access.default.1", &["access-control"], &["access-control"]),
+    (
+        "trib-access.default.1",
+        &["access-control"],
+        &["access-control", "relay-office-a", "relay-office-b"],
+    ),
+    ("trib.acme.1.event", &["meeting-registry"], &["access-control"]),
+    ("trib.acme.1.down.common", &["mixer"], &[]),
+    ("trib.acme.1.up.office-a", &[], &["mixer"]),
+    ("trib-notice.acme.ada", &["meeting-registry"], &[]),
+    ("trib-access.acme.1", &["access-control"], &["access-control"]),
     ("trib-trust.revoked", &["credential"], &["credential", "relay-office-a", "relay-office-b"]),
     ("trib-trust.keys", &["credential"], &["credential", "relay-office-a", "relay-office-b"]),
     ("$KV.lease.default.1", &["mixer"], &[]),
