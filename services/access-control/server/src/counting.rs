@@ -95,6 +95,7 @@ impl Counting {
         match in_time(self.budgets.claim(&claims, now)).await? {
             Outcome::Granted => return Ok(Verdict::Within),
             Outcome::Exhausted { key_index } if key_index != password_index => {
+                self.take_as_long(claims, now).await?;
                 return Ok(Verdict::OverCount);
             }
             Outcome::Exhausted { .. } => {}
@@ -108,6 +109,17 @@ impl Counting {
             Outcome::Granted => Verdict::PasswordLocked,
             Outcome::Exhausted { .. } => Verdict::OverCount,
         })
+    }
+
+    /// What is refused for a used-up budget takes a transaction of the same shape as what is counted,
+    /// so that the time doesn't tell. It leaves one entry a key behind, however often it is done.
+    async fn take_as_long(&self, mut claims: Vec<Claim>, now: u64) -> Result<(), StoreError> {
+        for claim in &mut claims {
+            claim.key.insert_str(0, "over/");
+            claim.limit = u32::MAX;
+            claim.spend = Spend::Distinct(0);
+        }
+        in_time(self.budgets.claim(&claims, now)).await.map(drop)
     }
 
     /// Accesses and refusals. An outsider's claims are as many whatever the decision: what is not
