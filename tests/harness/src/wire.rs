@@ -1,5 +1,6 @@
 //! The terminal protocol as bytes: what a relay sends, exactly as it comes.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -8,6 +9,8 @@ use prost::Message as _;
 use prost::bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 use tributary_contracts::terminal::v1::relay_message::Body as Said;
 use tributary_contracts::terminal::v1::terminal_message::Body as Ask;
@@ -37,10 +40,20 @@ pub struct Answer {
 impl Wire {
     /// Connects to the relay of this page.
     pub async fn connect(page: &str) -> Result<Self> {
-        let address = page.strip_prefix("http://").context("a page of this machine")?;
-        let url = format!("ws://{}/terminal/v1", address.trim_end_matches('/'));
+        Self::open(request(page)?).await
+    }
+
+    /// The same for a terminal at another address, as a proxy does that the relay trusts.
+    pub async fn connect_from(page: &str, address: Ipv4Addr) -> Result<Self> {
+        let mut request = request(page)?;
+        request.headers_mut().insert("x-forwarded-for", address.to_string().parse()?);
+        Self::open(request).await
+    }
+
+    async fn open(request: Request) -> Result<Self> {
         // Without Nagle's algorithm, as browsers connect.
-        let (socket, _) = connect_async_with_config(url, None, true).await.context("connect")?;
+        let (socket, _) =
+            connect_async_with_config(request, None, true).await.context("connect")?;
         let mut wire = Self { socket, last_id: 0 };
         match wire.next().await?.0.body {
             Some(Said::Welcome(_)) => Ok(wire),
@@ -77,6 +90,12 @@ impl Wire {
             }
         }
     }
+}
+
+fn request(page: &str) -> Result<Request> {
+    let address = page.strip_prefix("http://").context("a page of this machine")?;
+    let url = format!("ws://{}/terminal/v1", address.trim_end_matches('/'));
+    url.into_client_request().context("make a request")
 }
 
 /// Takes the id off; it must stand where encoders put it, at the beginning.

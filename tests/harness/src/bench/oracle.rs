@@ -3,6 +3,7 @@
 //! byte, and the distributions of their delays by two-sample Kolmogorov–Smirnov tests.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -23,15 +24,18 @@ use crate::postgres::PostgresServer;
 use crate::wire::Wire;
 use crate::{Database, Options, RelayOptions, Service, World};
 
+/// Addresses that terminals have, one connection each.
+const ADDRESSES: usize = 250;
+/// Samples of each class from one address.
+const OF_ADDRESS: usize = 20;
 /// Samples of each class.
-const SAMPLES: usize = 5_000;
+const SAMPLES: usize = ADDRESSES * OF_ADDRESS;
 /// Connections that ask at the same time. More would only wait for each other: what is measured is
 /// the platform, not a queue before it.
 const CONNECTIONS: usize = 8;
-/// Meetings that a guest is refused at, below the default limit of ten.
-const MISSES_OF_A_GUEST: usize = 8;
-/// Guests that are over their budget; each is asked for many times.
-const OVER_BUDGET: usize = 100;
+/// Guests at one address that stay below their budget, and one that does not: each of the first is
+/// refused at eight meetings, below the limit of ten.
+const GUESTS: usize = OF_ADDRESS * (Class::ALL.len() - 1) / 8;
 /// More than the default limit of misses.
 const MISSES_OVER_BUDGET: u32 = 12;
 /// A difference that comes by chance in less than one run in a hundred is taken for one.
@@ -41,15 +45,11 @@ const ELSEWHERE: &str = "elsewhere";
 /// Longer ago than outsiders may read about.
 const ENDED_BEFORE: Duration = Duration::from_secs(8 * 24 * 3600);
 
-/// Budgets by address are raised, because all guests of the run come from one; those of a client
-/// have their defaults.
+/// All limits have their defaults. The relay believes the addresses that it is told, and nobody is
+/// alarmed.
 const CONFIGURATION: &str = "
-    [access_control]
-    prefix_miss_limit = 100000
-    prefix_guest_access_limit = 10000000
-    miss_alarm = 0
-    [credential.limits]
-    guests_per_hour = 100000
+    relay.trusted_proxies = [\"127.0.0.1/32\"]
+    access_control.miss_alarm = 0
 ";
 
 /// A reason to refuse. The first is what the others are compared with.
@@ -89,7 +89,6 @@ impl Class {
 }
 
 /// Somebody without an account.
-#[derive(Clone)]
 struct Guest {
     identity_token: String,
     public_key: Vec<u8>,
@@ -102,6 +101,7 @@ struct Sample {
 }
 
 /// What came of it.
+#[derive(Clone)]
 struct Outcome {
     class: Class,
     bytes: Vec<u8>,
@@ -117,17 +117,20 @@ pub async fn run() -> Result<Value> {
     let world = World::start(options).await?;
     let template = populate(&world).await?;
     let page = world.relay_url(0)?;
-    let regular = SAMPLES * (Class::ALL.len() - 1) / MISSES_OF_A_GUEST;
-    progress(&format!("{} guests", regular + OVER_BUDGET));
-    let mut guests = enter(&page, regular + OVER_BUDGET).await?;
-    let over_budget = guests.split_off(regular);
-    exhaust(&page, &over_budget, &template).await?;
-
-    let samples = shuffled(samples(&template, &guests, &over_budget)?)?;
-    progress(&format!("{} questions over {CONNECTIONS} connections", samples.len()));
-    let outcomes = ask_all(&page, samples).await?;
+    progress(&format!("guests at {ADDRESSES} addresses, one at each over the budget"));
+    let hands = in_parallel(0..ADDRESSES, |address| {
+        let (page, template) = (page.clone(), template.clone());
+        async move { prepare(&page, &template, address).await }
+    })
+    .await?;
+    progress(&format!("{SAMPLES} questions of each class, {CONNECTIONS} at a time"));
+    let outcomes = in_parallel(hands.into_iter().enumerate(), |(address, samples)| {
+        let page = page.clone();
+        async move { ask_all(&page, address, samples).await }
+    })
+    .await?;
     world.end().await?;
-    report(&outcomes)
+    report(&outcomes.concat())
 }
 
 /// Meetings of every class that has any.
@@ -177,26 +180,68 @@ async fn populate(world: &World) -> Result<Template> {
     Ok(template)
 }
 
-/// Brings in guests, over several connections.
-async fn enter(page: &str, count: usize) -> Result<Vec<Guest>> {
+/// Does something for each item, for [`CONNECTIONS`] of them at the same time.
+async fn in_parallel<I, T, F>(
+    items: impl Iterator<Item = I>,
+    mut work: impl FnMut(I) -> F,
+) -> Result<Vec<T>>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+{
     let mut tasks = JoinSet::new();
-    for connection in 0..CONNECTIONS {
-        let page = page.to_owned();
-        let share = count / CONNECTIONS + usize::from(connection < count % CONNECTIONS);
-        tasks.spawn(async move {
-            let mut wire = Wire::connect(&page).await?;
-            let mut guests = Vec::with_capacity(share);
-            for _ in 0..share {
-                guests.push(guest(&mut wire).await?);
-            }
-            anyhow::Ok(guests)
-        });
+    let mut done = Vec::new();
+    for item in items {
+        if tasks.len() >= CONNECTIONS
+            && let Some(first) = tasks.join_next().await
+        {
+            done.push(first??);
+        }
+        tasks.spawn(work(item));
     }
-    let mut guests = Vec::with_capacity(count);
-    while let Some(entered) = tasks.join_next().await {
-        guests.extend(entered??);
+    while let Some(next) = tasks.join_next().await {
+        done.push(next??);
     }
-    Ok(guests)
+    Ok(done)
+}
+
+/// The address with this number, of those that are set aside for measurements (RFC 2544).
+fn address(number: usize) -> Ipv4Addr {
+    let [high, low] = (number as u16).to_be_bytes();
+    Ipv4Addr::new(198, 18, high, low)
+}
+
+/// Brings in the guests at one address, lets one of them use up the budget, and makes the questions
+/// that will come from there, in random order: whatever changes during the run changes for all
+/// classes.
+async fn prepare(page: &str, template: &Template, number: usize) -> Result<Vec<Sample>> {
+    let mut wire = Wire::connect_from(page, address(number)).await?;
+    let mut guests = Vec::with_capacity(GUESTS);
+    for _ in 0..GUESTS {
+        guests.push(guest(&mut wire).await?);
+    }
+    let over_budget = guest(&mut wire).await?;
+    let first = 1 + (Class::ALL.len() * SAMPLES) as u32 + number as u32 * MISSES_OVER_BUDGET;
+    for number in first..first + MISSES_OVER_BUDGET {
+        wire.ask(read(&over_budget, template.id_of(number))).await?;
+    }
+    let mut samples = Vec::with_capacity(OF_ADDRESS * Class::ALL.len());
+    for class in Class::ALL {
+        let meetings = class.meetings().numbers().skip(number * OF_ADDRESS).take(OF_ADDRESS);
+        for (index, meeting) in meetings.enumerate() {
+            let turn = class as usize * OF_ADDRESS + index;
+            let guest = match class {
+                Class::OverBudget => &over_budget,
+                _ => guests.get(turn % GUESTS).context("no guests")?,
+            };
+            // Half of each class would read, half would join.
+            let id = template.id_of(meeting);
+            let ask = if index % 2 == 0 { read(guest, id) } else { join(guest, id) };
+            samples.push(Sample { class, ask });
+        }
+    }
+    shuffle(&mut samples)?;
+    Ok(samples)
 }
 
 async fn guest(wire: &mut Wire) -> Result<Guest> {
@@ -208,51 +253,6 @@ async fn guest(wire: &mut Wire) -> Result<Guest> {
         }
         other => bail!("a guest was answered {other:?}"),
     }
-}
-
-/// Lets guests ask for what is not there until their budget is used up.
-async fn exhaust(page: &str, guests: &[Guest], template: &Template) -> Result<()> {
-    progress("some of them use up their budget");
-    let first = Class::ALL.len() as u32 * SAMPLES as u32 + 1;
-    let mut tasks = JoinSet::new();
-    for guests in guests.chunks(guests.len().div_ceil(CONNECTIONS)) {
-        let guests = guests.to_vec();
-        let ids: Vec<u64> =
-            (first..first + MISSES_OVER_BUDGET).map(|number| template.id_of(number)).collect();
-        let page = page.to_owned();
-        tasks.spawn(async move {
-            let mut wire = Wire::connect(&page).await?;
-            for guest in guests {
-                for id in &ids {
-                    wire.ask(read(&guest, *id)).await?;
-                }
-            }
-            anyhow::Ok(())
-        });
-    }
-    while let Some(done) = tasks.join_next().await {
-        done??;
-    }
-    Ok(())
-}
-
-/// The questions of all classes: half of each class would read, half would join.
-fn samples(template: &Template, regular: &[Guest], over_budget: &[Guest]) -> Result<Vec<Sample>> {
-    let mut samples = Vec::with_capacity(SAMPLES * Class::ALL.len());
-    for class in Class::ALL {
-        let (guests, offset) = match class {
-            Class::OverBudget => (over_budget, 0),
-            // Each class begins with another guest, and all guests have their turn equally often.
-            _ => (regular, class as usize * regular.len() / Class::ALL.len()),
-        };
-        for (index, number) in class.meetings().numbers().enumerate() {
-            let guest = guests.get((index + offset) % guests.len()).context("no guests")?;
-            let id = template.id_of(number);
-            let ask = if index % 2 == 0 { read(guest, id) } else { join(guest, id) };
-            samples.push(Sample { class, ask });
-        }
-    }
-    Ok(samples)
 }
 
 fn read(guest: &Guest, meeting_id: u64) -> Ask {
@@ -272,43 +272,28 @@ fn join(guest: &Guest, meeting_id: u64) -> Ask {
     })
 }
 
-/// In random order, so that whatever changes during the run changes for all classes.
-fn shuffled(mut samples: Vec<Sample>) -> Result<Vec<Sample>> {
+fn shuffle(samples: &mut [Sample]) -> Result<()> {
     for end in (1..samples.len()).rev() {
         let chosen = getrandom::u64().context("draw a place")? % (end as u64 + 1);
         samples.swap(end, chosen as usize);
     }
-    Ok(samples)
+    Ok(())
 }
 
-async fn ask_all(page: &str, samples: Vec<Sample>) -> Result<Vec<Outcome>> {
-    let mut hands: Vec<Vec<Sample>> = (0..CONNECTIONS).map(|_| Vec::new()).collect();
-    for (index, sample) in samples.into_iter().enumerate() {
-        hands.get_mut(index % CONNECTIONS).context("no connection")?.push(sample);
-    }
-    let mut tasks = JoinSet::new();
-    for hand in hands {
-        let page = page.to_owned();
-        tasks.spawn(async move {
-            let mut wire = Wire::connect(&page).await?;
-            let mut outcomes = Vec::with_capacity(hand.len());
-            for Sample { class, ask } in hand {
-                let answer = wire.ask(ask).await?;
-                ensure!(
-                    matches!(answer.said, Said::Refusal(_)),
-                    "{} was not refused: {:?}",
-                    class.name(),
-                    answer.said
-                );
-                let nanoseconds = u64::try_from(answer.time.as_nanos())?;
-                outcomes.push(Outcome { class, bytes: answer.bytes, nanoseconds });
-            }
-            anyhow::Ok(outcomes)
-        });
-    }
-    let mut outcomes = Vec::with_capacity(SAMPLES * Class::ALL.len());
-    while let Some(done) = tasks.join_next().await {
-        outcomes.extend(done??);
+/// Asks from one address, one question after the other.
+async fn ask_all(page: &str, number: usize, samples: Vec<Sample>) -> Result<Vec<Outcome>> {
+    let mut wire = Wire::connect_from(page, address(number)).await?;
+    let mut outcomes = Vec::with_capacity(samples.len());
+    for Sample { class, ask } in samples {
+        let answer = wire.ask(ask).await?;
+        ensure!(
+            matches!(answer.said, Said::Refusal(_)),
+            "{} was not refused: {:?}",
+            class.name(),
+            answer.said
+        );
+        let nanoseconds = u64::try_from(answer.time.as_nanos())?;
+        outcomes.push(Outcome { class, bytes: answer.bytes, nanoseconds });
     }
     Ok(outcomes)
 }

@@ -7,6 +7,7 @@ use crate::ageing::Ageing;
 /// Bits of a meeting's id below its random part.
 const TIME_BITS: u32 = 32;
 /// A meeting that copies are made of; it has the copies' members, subject and password.
+#[derive(Clone)]
 pub struct Template {
     id: u64,
 }
