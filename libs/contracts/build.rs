@@ -5,7 +5,7 @@ use std::{env, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "tributary/access/v1/access.proto",
     "tributary/admin/v1/access.proto",
     "tributary/admin/v1/credentials.proto",
@@ -15,6 +15,7 @@ const FILES: [&str; 12] = [
     "tributary/event/v1/event.proto",
     "tributary/media/v1/media.proto",
     "tributary/notice/v1/notice.proto",
+    "tributary/operation/v1/operation.proto",
     "tributary/registry/v1/registry.proto",
     "tributary/relay/v1/relay.proto",
     "tributary/terminal/v1/terminal.proto",

@@ -50,6 +50,11 @@ contract!(
     "tributary.notice.v1"
 );
 contract!(
+    /// What a participant does, signed.
+    operation,
+    "tributary.operation.v1"
+);
+contract!(
     /// Meetings, members, participants and their log.
     registry,
     "tributary.registry.v1"

@@ -11,10 +11,11 @@ pub use meeting_id::{
 };
 pub use text_id::{
     AttachmentId, InvalidTextId, KeyThumbprint, NoticeId, OperationId, OrganisationId, RelayId,
-    RelaySessionId, RequestId, UserId,
+    RelaySessionId, RequestId, TerminalSessionId, UserId,
 };
 
-/// A participant's number in its meeting, from 1; never used twice in a meeting.
+/// A participant's number in its meeting, from 1: one user through one terminal, also after having
+/// left and come back; never used for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ParticipantId(pub u32);
 

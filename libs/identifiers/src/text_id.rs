@@ -90,6 +90,11 @@ text_id!(
     "a relay session id"
 );
 text_id!(
+    /// Names one run of a terminal, chosen by it, a UUID; its operations are counted in it.
+    TerminalSessionId,
+    "a session id"
+);
+text_id!(
     /// Names an operation; chosen by the terminal, a UUID.
     OperationId,
     "an operation id"

@@ -22,7 +22,7 @@ pub use claims::{IdentityClaims, JoinClaims};
 pub use key_set::{InvalidKeySet, KEYS_MAX, KeySet, VerifyError};
 pub use proof::{
     JoinError, ProofError, REFRESH_WINDOW_SECONDS, RefreshError, key_thumbprint, verify_join_proof,
-    verify_refresh_proof,
+    verify_operation, verify_refresh_proof,
 };
 pub use provenance::{InvalidKeyId, InvalidTokenId, KeyId, Provenance, TokenId, Verified};
 pub use revocation::{REVOKED_OTHERS_MAX, REVOKED_TOKENS_MAX, Revocation, RevocationList, Revoked};

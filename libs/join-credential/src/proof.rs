@@ -3,6 +3,7 @@
 //! To join, a terminal signs a relay's random nonce together with the credential: whoever carries
 //! the credential, a relay too, can't use it without the terminal's private key, and a proof is
 //! good for one connection only. To refresh, it signs the time together with the identity token.
+//! What it does in a meeting it signs as a whole, so that a relay can't change or invent it.
 //! Each kind of proof begins with a tag of its own, so that none is ever taken for another.
 
 use aws_lc_rs::{
@@ -15,6 +16,7 @@ use crate::{VerifyError, thumbprint};
 
 const JOIN_TAG: &[u8] = b"tributary-join-v1\0";
 const REFRESH_TAG: &[u8] = b"tributary-refresh-v1\0";
+const OPERATION_TAG: &[u8] = b"tributary-operation-v1\0";
 
 /// Fewer nonce bytes could be guessed or could repeat.
 const NONCE_BYTES_MIN: usize = 16;
@@ -118,6 +120,21 @@ pub fn verify_refresh_proof(
     Ok(thumbprint)
 }
 
+/// Checks the signature of an operation (`tributary.operation.v1.SignedOperation`) and says whose it
+/// is. That the participant has joined with the same key is for the caller to compare.
+///
+/// # Errors
+/// The key is malformed, or the signature not by that key over that envelope.
+pub fn verify_operation(
+    public_key: &[u8],
+    envelope: &[u8],
+    signature: &[u8],
+) -> Result<KeyThumbprint, ProofError> {
+    let thumbprint = key_thumbprint(public_key)?;
+    verify(public_key, &operation_message(envelope), signature)?;
+    Ok(thumbprint)
+}
+
 fn verify(public_key: &[u8], message: &[u8], proof: &[u8]) -> Result<(), ProofError> {
     UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, public_key)
         .verify(message, proof)
@@ -132,4 +149,8 @@ pub(crate) fn join_message(nonce: &[u8], credential: &str) -> Vec<u8> {
 pub(crate) fn refresh_message(signed_at: u64, identity_token: &str) -> Vec<u8> {
     let hash = digest::digest(&digest::SHA256, identity_token.as_bytes());
     [REFRESH_TAG, &signed_at.to_be_bytes(), hash.as_ref()].concat()
+}
+
+pub(crate) fn operation_message(envelope: &[u8]) -> Vec<u8> {
+    [OPERATION_TAG, envelope].concat()
 }

@@ -64,6 +64,14 @@ impl TerminalKey {
         self.sign(&proof::refresh_message(signed_at, identity_token))
     }
 
+    /// Signs an encoded `tributary.operation.v1.Operation`: 64 bytes, r and s.
+    ///
+    /// # Errors
+    /// The operating system's random generator failed.
+    pub fn sign_operation(&self, envelope: &[u8]) -> Result<Vec<u8>, SigningError> {
+        self.sign(&proof::operation_message(envelope))
+    }
+
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
         self.pair
             .sign(&SystemRandom::new(), message)

@@ -109,7 +109,7 @@ fn backoff(attempt: usize) -> Duration {
 }
 
 /// Between half and one and a half times the delay, so that many clients do not return at once.
-fn jittered(delay: Duration) -> Duration {
+pub(crate) fn jittered(delay: Duration) -> Duration {
     // A fresh `RandomState` is seeded by the operating system: enough for spreading retries.
     let random = RandomState::new().hash_one(0) % 1000;
     delay.mul_f64(0.5 + random as f64 / 1000.0)

@@ -1,8 +1,11 @@
-//! The control connection: events through JetStream, and leases.
+//! The control connection: events and notices through JetStream, and what is told at once.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use async_nats::{Client, HeaderMap, Message, Subject, Subscriber, jetstream};
+use async_nats::{
+    Client, HeaderMap, Message, Subject, Subscriber,
+    jetstream::{self, ErrorCode},
+};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tokio::sync::watch;
@@ -11,6 +14,7 @@ use tributary_service_runtime::{Dependency, NatsConfig, propagation};
 
 use crate::{
     connection::{self, ConnectError, Link},
+    operations::OwnOperations,
     subjects::{self, MeetingScope},
 };
 
@@ -30,12 +34,13 @@ pub struct ControlBus {
     client: Client,
     jetstream: jetstream::Context,
     link: watch::Receiver<Link>,
+    own_operations: Arc<OwnOperations>,
 }
 
 /// What was to be published is not known to have arrived: publish it again.
 #[derive(Debug, thiserror::Error)]
 #[error("not published: {0}")]
-pub struct PublishError(String);
+pub struct PublishError(pub(crate) String);
 
 impl ControlBus {
     /// Opens the connection. An absent server is no error: the connection comes up when it does.
@@ -59,7 +64,15 @@ impl ControlBus {
             .timeout(ACK_TIMEOUT)
             .ack_timeout(ACK_TIMEOUT)
             .build(client.clone());
-        Ok(Self { client, jetstream, link })
+        Ok(Self { client, jetstream, link, own_operations: Arc::default() })
+    }
+
+    pub(crate) fn own_operations(&self) -> &OwnOperations {
+        &self.own_operations
+    }
+
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
     }
 
     pub(crate) const fn jetstream(&self) -> &jetstream::Context {
@@ -77,8 +90,8 @@ impl ControlBus {
     /// # Errors
     /// JetStream can't be reached, or a stream of that name is of another shape.
     pub async fn ensure_event_stream(&self) -> Result<(), PublishError> {
-        self.ensure_stream(EVENT_STREAM, "what has happened in meetings", subjects::all_events())
-            .await
+        let description = "what has happened in meetings";
+        self.ensure_stream(carrying(EVENT_STREAM, description, &subjects::all_events())).await
     }
 
     /// Makes the notice stream if it is not there.
@@ -86,30 +99,16 @@ impl ControlBus {
     /// # Errors
     /// JetStream can't be reached, or a stream of that name is of another shape.
     pub async fn ensure_notice_stream(&self) -> Result<(), PublishError> {
-        self.ensure_stream(NOTICE_STREAM, "what users are told", subjects::all_notices()).await
+        let (description, subject) = ("what users are told", subjects::all_notices());
+        self.ensure_stream(carrying(NOTICE_STREAM, description, &subject)).await
     }
 
-    async fn ensure_stream(
+    pub(crate) async fn ensure_stream(
         &self,
-        name: &str,
-        description: &str,
-        subject: Subject,
+        config: jetstream::stream::Config,
     ) -> Result<(), PublishError> {
-        self.jetstream
-            .get_or_create_stream(jetstream::stream::Config {
-                name: name.to_owned(),
-                description: Some(description.to_owned()),
-                subjects: vec![subject.to_string()],
-                max_age: EVENT_AGE_MAX,
-                max_bytes: EVENT_BYTES_MAX,
-                duplicate_window: DUPLICATE_WINDOW,
-                deny_delete: true,
-                deny_purge: true,
-                ..Default::default()
-            })
-            .await
-            .map(drop)
-            .map_err(|error| PublishError(error.to_string()))
+        let stream = self.jetstream.get_or_create_stream(config).await;
+        stream.map(drop).map_err(|error| PublishError(error.to_string()))
     }
 
     /// Publishes an event and returns when it is stored. `number` is the event's position in the
@@ -124,7 +123,7 @@ impl ControlBus {
         payload: Bytes,
     ) -> Result<(), PublishError> {
         let id = format!("{}/{}/{number}", scope.organisation, scope.meeting);
-        self.publish_once(scope.event(), &id, payload).await
+        self.publish_once(scope.event(), &id, payload).await.map(drop)
     }
 
     /// Publishes a notice and returns when it is stored; publishing the same id twice stores it
@@ -139,15 +138,16 @@ impl ControlBus {
         notice_id: &str,
         payload: Bytes,
     ) -> Result<(), PublishError> {
-        self.publish_once(subjects::notice(organisation, user), notice_id, payload).await
+        self.publish_once(subjects::notice(organisation, user), notice_id, payload).await.map(drop)
     }
 
-    async fn publish_once(
+    /// Returns true if something had been stored under that id before.
+    pub(crate) async fn publish_once(
         &self,
         subject: Subject,
         id: &str,
         payload: Bytes,
-    ) -> Result<(), PublishError> {
+    ) -> Result<bool, PublishError> {
         let mut headers = HeaderMap::new();
         propagation::inject_with(&tracing::Span::current(), |name, value| {
             headers.insert(name, value)
@@ -156,10 +156,10 @@ impl ControlBus {
         self.jetstream
             .publish_with_headers(subject, headers, payload)
             .await
-            .map_err(|error| PublishError(error.to_string()))?
+            .map_err(|error| not_stored(&error))?
             .await
-            .map(drop)
-            .map_err(|error| PublishError(error.to_string()))
+            .map(|stored| stored.duplicate)
+            .map_err(|error| not_stored(&error))
     }
 
     /// Hears a meeting's events as they are published. What was missed is read from the registry.
@@ -198,6 +198,31 @@ impl ControlBus {
         if let Err(error) = self.client.drain().await {
             tracing::debug!(%error, "NATS connection not drained");
         }
+    }
+}
+
+/// A stream that carries what is kept elsewhere.
+fn carrying(name: &str, description: &str, subject: &Subject) -> jetstream::stream::Config {
+    jetstream::stream::Config {
+        name: name.to_owned(),
+        description: Some(description.to_owned()),
+        subjects: vec![subject.to_string()],
+        max_age: EVENT_AGE_MAX,
+        max_bytes: EVENT_BYTES_MAX,
+        duplicate_window: DUPLICATE_WINDOW,
+        deny_delete: true,
+        deny_purge: true,
+        ..Default::default()
+    }
+}
+
+fn not_stored(error: &jetstream::context::PublishError) -> PublishError {
+    let answer = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    match answer.map(jetstream::Error::error_code) {
+        Some(ErrorCode::STREAM_STORE_FAILED) => {
+            PublishError(format!("the stream is full ({error})"))
+        }
+        _ => PublishError(error.to_string()),
     }
 }
 

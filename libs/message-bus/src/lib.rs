@@ -1,5 +1,5 @@
 //! NATS, as the services use it: subjects, permissions, the media connection, the control
-//! connection, leases, the event stream and the bucket of objects.
+//! connection, leases, the streams of events and operations, and the bucket of objects.
 //!
 //! **Invariants:** every subject is built in [`subjects`] and nowhere else; media never touches
 //! JetStream; each process has one connection for media and another for control, so that a slow
@@ -10,6 +10,7 @@ mod control;
 mod lease;
 mod media;
 mod objects;
+mod operations;
 pub mod permissions;
 pub mod subjects;
 
@@ -19,3 +20,4 @@ pub use control::{ControlBus, EventMessage, EventSubscription, PublishError};
 pub use lease::{Lease, LeaseError, Leases, RENEWAL_INTERVAL, Renewal};
 pub use media::{Delivery, MediaBus, MediaInbox, MediaSubscription, SequenceGaps};
 pub use objects::{CHUNK_BYTES_MAX, ObjectDescription, ObjectError, ObjectKey, Objects, SentChunk};
+pub use operations::{Operations, ReceivedOperation};

@@ -9,6 +9,7 @@ use crate::{
     control::{EVENT_STREAM, NOTICE_STREAM},
     lease::BUCKET,
     objects::{OBJECT_BUCKET, OBJECT_STREAM},
+    operations::{OPERATION_CONSUMER, OPERATION_STREAM},
 };
 
 /// A NATS user.
@@ -77,6 +78,16 @@ impl User {
                     format!("$JS.API.STREAM.INFO.{EVENT_STREAM}"),
                     format!("$JS.API.STREAM.CREATE.{NOTICE_STREAM}"),
                     format!("$JS.API.STREAM.INFO.{NOTICE_STREAM}"),
+                    format!("$JS.API.STREAM.CREATE.{OPERATION_STREAM}"),
+                    format!("$JS.API.STREAM.INFO.{OPERATION_STREAM}"),
+                    format!("$JS.API.CONSUMER.CREATE.{OPERATION_STREAM}.{OPERATION_CONSUMER}"),
+                    format!("$JS.API.CONSUMER.INFO.{OPERATION_STREAM}.{OPERATION_CONSUMER}"),
+                    format!("$JS.API.CONSUMER.DELETE.{OPERATION_STREAM}.{OPERATION_CONSUMER}"),
+                    format!("$JS.API.CONSUMER.MSG.NEXT.{OPERATION_STREAM}.{OPERATION_CONSUMER}"),
+                    format!("$JS.ACK.{OPERATION_STREAM}.{OPERATION_CONSUMER}.>"),
+                    // As nats-server writes it from version 2.14 on if it is told to: with the
+                    // domain and the account.
+                    format!("$JS.ACK.*.*.{OPERATION_STREAM}.{OPERATION_CONSUMER}.>"),
                     format!("$O.{OBJECT_BUCKET}.C.*.*"),
                     format!("$O.{OBJECT_BUCKET}.M.*"),
                     format!("$JS.API.STREAM.CREATE.{OBJECT_STREAM}"),
@@ -101,7 +112,11 @@ impl User {
                 vec!["trib.*.*.up.*".to_owned(), "trib.*.*.need.*".to_owned()],
             ),
             Self::Relay { organisation: of, relay } => (
-                vec![format!("trib.{of}.*.up.{relay}"), format!("trib.{of}.*.need.{relay}")],
+                vec![
+                    format!("trib.{of}.*.up.{relay}"),
+                    format!("trib.{of}.*.need.{relay}"),
+                    format!("trib.{of}.*.op.{relay}"),
+                ],
                 vec![
                     format!("trib.{of}.*.down.common"),
                     format!("trib.{of}.*.down.relay.{relay}"),
@@ -155,7 +170,8 @@ mod tests {
     #[test]
     fn a_relay_can_only_speak_as_itself_and_never_as_a_mixer() {
         let permissions = User::relay("a".parse().unwrap()).permissions();
-        assert_eq!(permissions.publish, ["trib.default.*.up.a", "trib.default.*.need.a"]);
+        let own = ["trib.default.*.up.a", "trib.default.*.need.a", "trib.default.*.op.a"];
+        assert_eq!(permissions.publish, own);
         assert!(permissions.subscribe.iter().all(|s| !s.starts_with('$') && s != "_INBOX.>"));
         let elsewhere = |s: &&String| !s.contains(".default.") && !s.starts_with("_INBOX_");
         let elsewhere: Vec<_> = permissions.subscribe.iter().filter(elsewhere).collect();

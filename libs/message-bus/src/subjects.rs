@@ -71,6 +71,12 @@ impl MeetingScope {
         self.subject(format_args!("event"))
     }
 
+    /// What participants behind a relay do, signed; kept by JetStream until it is applied.
+    #[must_use]
+    pub fn op(&self, relay: &RelayId) -> Subject {
+        self.subject(format_args!("op.{relay}"))
+    }
+
     /// Said by access-control when who may enter the meeting has changed: [`NARROWED`] or
     /// [`WIDENED`].
     #[must_use]
@@ -95,6 +101,12 @@ pub fn all_needs() -> Subject {
 #[must_use]
 pub fn all_events() -> Subject {
     format!("{ROOT}.*.*.event").into()
+}
+
+/// The operations of all relays in all meetings.
+#[must_use]
+pub fn all_operations() -> Subject {
+    format!("{ROOT}.*.*.op.*").into()
 }
 
 /// What one user is told outside of a meeting; kept by JetStream.
@@ -148,7 +160,7 @@ pub fn meeting_of(subject: &str) -> Option<MeetingScope> {
     }
 }
 
-/// Reads back the meeting and the relay of an `up` or `need` subject; `None` if it is neither.
+/// Reads back the meeting and the relay of an `up`, `need` or `op` subject; `None` if it is none.
 #[must_use]
 pub fn meeting_and_relay(subject: &str) -> Option<(MeetingScope, RelayId)> {
     let mut tokens = subject.split('.');
@@ -157,7 +169,7 @@ pub fn meeting_and_relay(subject: &str) -> Option<(MeetingScope, RelayId)> {
     }
     let organisation = tokens.next()?.parse().ok()?;
     let meeting = tokens.next()?.parse().ok()?;
-    if !matches!(tokens.next(), Some("up" | "need")) {
+    if !matches!(tokens.next(), Some("up" | "need" | "op")) {
         return None;
     }
     let relay = tokens.next()?.parse().ok()?;
@@ -176,18 +188,22 @@ mod tests {
     }
 
     #[test]
-    fn up_and_need_subjects_are_read_back() {
+    fn up_need_and_op_subjects_are_read_back() {
         let relay: RelayId = "office-a".parse().unwrap();
-        for subject in [scope().up(&relay), scope().need(&relay)] {
+        for subject in [scope().up(&relay), scope().need(&relay), scope().op(&relay)] {
             assert_eq!(meeting_and_relay(&subject), Some((scope(), relay.clone())));
         }
     }
 
     #[test]
     fn other_subjects_are_not_read() {
-        for subject in
-            ["trib.default.42.down.a", "trib.default.x.up.a", "trib.default.42.up.a.b", "up.a"]
-        {
+        for subject in [
+            "trib.default.42.down.a",
+            "trib.default.x.up.a",
+            "trib.default.42.op",
+            "trib.default.42.up.a.b",
+            "up.a",
+        ] {
             assert_eq!(meeting_and_relay(subject), None, "{subject}");
         }
     }

@@ -3,6 +3,9 @@
 //! A description from the network is bounded first, then reduced to what is used: candidates of the
 //! other side are dropped from an offer, because a lite agent learns addresses from the datagrams that
 //! reach it and must not be made to send anywhere else.
+//!
+//! An audio section is known by its place among the audio sections. So that none is ever taken for
+//! another, those in use come first.
 
 use std::collections::HashSet;
 
@@ -14,6 +17,8 @@ pub const DESCRIPTION_BYTES_MAX: usize = 48 * 1024;
 pub const MEDIA_SECTIONS_MAX: usize = 32;
 /// Most candidates in an accepted description.
 pub const CANDIDATES_MAX: usize = 64;
+/// Most audio sections in use in a session.
+pub const AUDIO_SECTIONS_MAX: usize = 3;
 
 /// RFC 7983: dynamic and static payload types are seven bits.
 const PAYLOAD_TYPE_MAX: u16 = 127;
@@ -46,14 +51,16 @@ pub enum DescriptionError {
         /// How many.
         candidates: usize,
     },
-    /// Not exactly one audio section that is in use.
-    #[error("session description with {sections} usable audio sections, exactly one is needed")]
+    /// No audio section that is in use, or more than [`AUDIO_SECTIONS_MAX`].
+    #[error(
+        "session description with {sections} usable audio sections, 1 to {AUDIO_SECTIONS_MAX} are needed"
+    )]
     AudioSections {
         /// How many.
         sections: usize,
     },
-    /// The audio section has no Opus at 48 kHz.
-    #[error("the audio section does not offer opus/48000/2")]
+    /// An audio section has no Opus at 48 kHz.
+    #[error("an audio section does not offer opus/48000/2")]
     NoOpus,
     /// Something else is wrong.
     #[error("unusable session description: {0}")]
@@ -63,25 +70,50 @@ pub enum DescriptionError {
     NoPendingOffer,
 }
 
-/// Checks an offer and returns it without its candidates.
+/// Checks an offer and returns it without its candidates, and with a port for each section that is
+/// only to be had bundled (RFC 9143 §6): the library takes port 0 for "not in use".
 pub(crate) fn checked_offer(sdp: &str) -> Result<String, DescriptionError> {
-    let candidates = check(sdp)?;
-    if candidates == 0 {
-        return Ok(sdp.to_owned());
+    check(sdp)?;
+    let session_lines = sdp.len() - sections(sdp).map(str::len).sum::<usize>();
+    let mut offer = String::with_capacity(sdp.len() + MEDIA_SECTIONS_MAX);
+    push_without_candidates(sdp.get(..session_lines).unwrap_or_default(), &mut offer);
+    for section in sections(sdp) {
+        let unported =
+            is_bundle_only(section).then(|| section.strip_prefix("m=audio 0 ")).flatten();
+        match unported {
+            Some(rest) => {
+                offer.push_str("m=audio 9 ");
+                push_without_candidates(rest, &mut offer);
+            }
+            None => push_without_candidates(section, &mut offer),
+        }
     }
-    let kept = sdp.split_inclusive('\n').filter(|line| !line.starts_with("a=candidate:"));
-    Ok(kept.collect())
+    Ok(offer)
 }
 
-/// Checks an answer.
-pub(crate) fn check_answer(sdp: &str) -> Result<(), DescriptionError> {
-    check(sdp).map(drop)
+fn push_without_candidates(lines: &str, offer: &mut String) {
+    offer.extend(lines.split_inclusive('\n').filter(|line| !line.starts_with("a=candidate:")));
 }
 
-/// The `mid` of the one audio section in use, which must offer Opus. `sdp` has been checked.
-pub(crate) fn audio_mid(sdp: &str) -> Result<String, DescriptionError> {
+/// Checks an answer, and says how many audio sections it leaves in use.
+pub(crate) fn check_answer(sdp: &str) -> Result<usize, DescriptionError> {
+    check(sdp)?;
+    audio_mids(sdp).map(|mids| mids.len())
+}
+
+/// The `mid`s of the audio sections in use, in their order. Each must offer Opus. `sdp` has been
+/// checked.
+pub(crate) fn audio_mids(sdp: &str) -> Result<Vec<String>, DescriptionError> {
     let mut mids = Vec::new();
-    for section in sections(sdp).filter(|section| is_usable_audio(section)) {
+    let mut unused_before = false;
+    for section in sections(sdp).filter(|section| is_audio(section)) {
+        if !is_usable(section) {
+            unused_before = true;
+            continue;
+        }
+        if unused_before {
+            return Err(unusable("an audio section that is not in use before one that is"));
+        }
         let opus = section.lines().any(|line| {
             line.strip_prefix("a=rtpmap:")
                 .and_then(|map| map.split_once(' '))
@@ -93,18 +125,24 @@ pub(crate) fn audio_mid(sdp: &str) -> Result<String, DescriptionError> {
         let mid = section.lines().find_map(|line| line.strip_prefix("a=mid:"));
         mids.push(mid.ok_or_else(|| unusable("audio section without a=mid"))?.trim().to_owned());
     }
-    match mids.pop() {
-        Some(mid) if mids.is_empty() => Ok(mid),
-        Some(_) => Err(DescriptionError::AudioSections { sections: mids.len() + 1 }),
-        None => Err(DescriptionError::AudioSections { sections: 0 }),
+    match mids.len() {
+        1..=AUDIO_SECTIONS_MAX => Ok(mids),
+        sections => Err(DescriptionError::AudioSections { sections }),
     }
 }
 
-fn is_usable_audio(section: &str) -> bool {
-    let mut words = section.lines().next().unwrap_or_default().split(' ');
-    words.next() == Some("m=audio")
-        && words.next().is_some_and(|port| port != "0")
-        && !section.lines().any(|line| line.trim_end() == "a=inactive")
+fn is_audio(section: &str) -> bool {
+    section.starts_with("m=audio ")
+}
+
+fn is_usable(section: &str) -> bool {
+    let port = section.lines().next().unwrap_or_default().split(' ').nth(1);
+    let ported = port.is_some_and(|port| port != "0") || is_bundle_only(section);
+    ported && !section.lines().any(|line| line.trim_end() == "a=inactive")
+}
+
+fn is_bundle_only(section: &str) -> bool {
+    section.lines().any(|line| line.trim_end() == "a=bundle-only")
 }
 
 /// The `m=` sections, each from its `m=` line on.
@@ -123,8 +161,8 @@ fn sections(sdp: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Bounds and single lines; returns the number of candidates.
-fn check(sdp: &str) -> Result<usize, DescriptionError> {
+/// Bounds and single lines.
+fn check(sdp: &str) -> Result<(), DescriptionError> {
     if sdp.len() > DESCRIPTION_BYTES_MAX {
         return Err(DescriptionError::TooLong { bytes: sdp.len() });
     }
@@ -148,8 +186,7 @@ fn check(sdp: &str) -> Result<usize, DescriptionError> {
     for section in sections(sdp) {
         check_section(section, &mut mids)?;
     }
-    audio_mid(sdp)?;
-    Ok(candidates)
+    audio_mids(sdp).map(drop)
 }
 
 /// One certificate, named by SHA-256 (RFC 8122); SHA-1 does not identify anybody any more.

@@ -13,6 +13,8 @@ pub const PAYLOAD_BYTES_MAX: usize = 1_100;
 /// One Opus packet to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutgoingAudio {
+    /// In which audio section, counted from 0.
+    pub section: usize,
     /// RTP time, 48 kHz.
     pub media_time: u32,
     /// The Opus packet, 1 to [`PAYLOAD_BYTES_MAX`] bytes.
@@ -26,6 +28,8 @@ pub struct OutgoingAudio {
 /// One Opus packet that has come in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IncomingAudio {
+    /// In which audio section, counted from 0.
+    pub section: usize,
     /// RTP time as on the wire, 48 kHz.
     pub media_time: u32,
     /// RTP sequence number, extended: a step of more than 1 is a loss, a step back is reordering.
@@ -84,7 +88,7 @@ pub enum SendError {
     /// Empty, or longer than [`PAYLOAD_BYTES_MAX`].
     #[error("an audio payload of {0} bytes can't be sent")]
     PayloadLength(usize),
-    /// The other side does not want audio from us.
-    #[error("the other side does not receive audio")]
+    /// The other side does not want audio from us in that section, or there is no such section.
+    #[error("the other side does not receive audio in that section")]
     NotWanted,
 }

@@ -20,7 +20,7 @@ use str0m::{
 };
 
 use crate::{
-    description::{self, DescriptionError},
+    description::{self, AUDIO_SECTIONS_MAX, DescriptionError},
     dtls,
     exchange::{
         Datagram, Event, IncomingAudio, OutgoingAudio, Output, PAYLOAD_BYTES_MAX, SendError,
@@ -30,6 +30,10 @@ use crate::{
 /// Interval of the receiver reports (RFC 3550); the library's own choice for audio is longer and keeps
 /// a browser from estimating loss in time.
 const REPORT_INTERVAL: Duration = Duration::from_secs(2);
+
+/// What the offering side does in its audio sections.
+const OFFERED_DIRECTIONS: [Direction; AUDIO_SECTIONS_MAX] =
+    [Direction::SendRecv, Direction::SendRecv, Direction::RecvOnly];
 
 /// Makes the crypto back end known. Every constructor does it; calling it again changes nothing.
 pub fn install_crypto() {
@@ -55,15 +59,27 @@ impl fmt::Debug for Certificate {
     }
 }
 
-/// One peer connection with one audio section.
+/// One peer connection with one to [`AUDIO_SECTIONS_MAX`] audio sections.
 pub struct Session {
     rtc: Rtc,
-    audio: Option<Mid>,
-    payload_type: Option<Pt>,
+    sections: Vec<Section>,
     pending: Option<SdpPendingOffer>,
     local_ufrag: String,
     events: VecDeque<Event>,
     disconnected: bool,
+}
+
+/// One audio section.
+struct Section {
+    mid: Mid,
+    /// Of Opus, once it was needed.
+    payload_type: Option<Pt>,
+}
+
+impl From<Mid> for Section {
+    fn from(mid: Mid) -> Self {
+        Self { mid, payload_type: None }
+    }
 }
 
 impl fmt::Debug for Session {
@@ -91,50 +107,54 @@ impl Session {
             rtc.add_local_candidate(Candidate::host(*address, "udp").map_err(unusable)?);
         }
         let answer = rtc.sdp_api().accept_offer(offer).map_err(unusable)?.to_sdp_string();
-        let mid = description::audio_mid(&answer)?;
-        let mut session = Self::new(rtc);
-        session.audio = Some(Mid::from(mid.as_str()));
-        Ok((session, answer))
+        let mids = description::audio_mids(&answer)?;
+        let sections = mids.iter().map(|mid| Mid::from(mid.as_str()).into()).collect();
+        Ok((Self::new(rtc, sections, None), answer))
     }
 
     /// The offering side (a terminal): full ICE, controlling, reachable at `local`. Returns the session
     /// and its offer (SDP), to be followed by [`accept_answer`](Self::accept_answer).
+    ///
+    /// `sections` is 1 to [`AUDIO_SECTIONS_MAX`]: the first two send and receive, the third receives.
     pub fn offer(
         local: SocketAddr,
+        sections: usize,
         certificate: &Certificate,
         now: Instant,
     ) -> Result<(Self, String), DescriptionError> {
+        if !(1..=AUDIO_SECTIONS_MAX).contains(&sections) {
+            return Err(DescriptionError::AudioSections { sections });
+        }
         let mut rtc = config(certificate).build(now);
         rtc.add_local_candidate(Candidate::host(local, "udp").map_err(unusable)?);
         let mut changes = rtc.sdp_api();
-        let mid = changes.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
+        let directions = OFFERED_DIRECTIONS.iter().take(sections);
+        let sections = directions
+            .map(|way| changes.add_media(MediaKind::Audio, *way, None, None, None).into())
+            .collect();
         let (offer, pending) =
             changes.apply().ok_or_else(|| DescriptionError::Unusable("nothing to offer".into()))?;
-        let mut session = Self::new(rtc);
-        session.audio = Some(mid);
-        session.pending = Some(pending);
-        Ok((session, offer.to_sdp_string()))
+        Ok((Self::new(rtc, sections, Some(pending)), offer.to_sdp_string()))
     }
 
-    fn new(mut rtc: Rtc) -> Self {
+    fn new(mut rtc: Rtc, sections: Vec<Section>, pending: Option<SdpPendingOffer>) -> Self {
         let local_ufrag = rtc.direct_api().local_ice_credentials().ufrag;
-        Self {
-            rtc,
-            audio: None,
-            payload_type: None,
-            pending: None,
-            local_ufrag,
-            events: VecDeque::new(),
-            disconnected: false,
-        }
+        Self { rtc, sections, pending, local_ufrag, events: VecDeque::new(), disconnected: false }
     }
 
     /// Takes the answer to [`offer`](Self::offer). After an error the session is of no more use.
     pub fn accept_answer(&mut self, answer_sdp: &str) -> Result<(), DescriptionError> {
-        description::check_answer(answer_sdp)?;
+        let answered = description::check_answer(answer_sdp)?;
         let answer = SdpAnswer::from_sdp_string(answer_sdp).map_err(unusable)?;
         let pending = self.pending.take().ok_or(DescriptionError::NoPendingOffer)?;
-        self.rtc.sdp_api().accept_answer(pending, answer).map_err(unusable)
+        self.rtc.sdp_api().accept_answer(pending, answer).map_err(unusable)?;
+        self.sections.truncate(answered);
+        Ok(())
+    }
+
+    /// How many audio sections are in use; before the answer, how many were offered.
+    pub fn sections(&self) -> usize {
+        self.sections.len()
     }
 
     /// The own ICE user name fragment, by which [`crate::stun_local_ufrag`] finds this session.
@@ -199,12 +219,13 @@ impl Session {
         if !self.rtc.is_alive() || !self.rtc.is_connected() {
             return Err(SendError::NotConnected);
         }
-        let mid = self.audio.ok_or(SendError::NotConnected)?;
+        let section = self.sections.get_mut(frame.section).ok_or(SendError::NotWanted)?;
+        let mid = section.mid;
         if !self.rtc.media(mid).is_some_and(|media| media.direction().is_sending()) {
             return Err(SendError::NotWanted);
         }
         let mut writer = self.rtc.writer(mid).ok_or(SendError::NotConnected)?;
-        let known = self.payload_type.or_else(|| {
+        let known = section.payload_type.or_else(|| {
             let mut params = writer.payload_params();
             params.find(|params| params.spec().codec == Codec::Opus).map(|params| params.pt())
         });
@@ -219,7 +240,7 @@ impl Session {
             .start_of_talkspurt(frame.talkspurt_start)
             .write(payload_type, now, media_time, Arc::<[u8]>::from(&*frame.payload))
             .map_err(|_| SendError::NotWanted)?;
-        self.payload_type = Some(payload_type);
+        section.payload_type = Some(payload_type);
         // Packets are made when time moves on, also by nothing.
         self.handle_timeout(now);
         Ok(())
@@ -258,8 +279,10 @@ impl Session {
     fn take_event(&mut self, event: str0m::Event) {
         match event {
             str0m::Event::Connected => self.events.push_back(Event::Connected),
-            str0m::Event::MediaData(data) if Some(data.mid) == self.audio => {
-                self.events.extend(incoming(data).map(Event::Audio));
+            str0m::Event::MediaData(data) => {
+                let section = self.sections.iter().position(|section| section.mid == data.mid);
+                let audio = section.and_then(|section| incoming(section, data));
+                self.events.extend(audio.map(Event::Audio));
             }
             str0m::Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
                 self.disconnect();
@@ -310,11 +333,12 @@ fn config(certificate: &Certificate) -> RtcConfig {
         .set_stats_interval(None)
 }
 
-fn incoming(data: MediaData) -> Option<IncomingAudio> {
+fn incoming(section: usize, data: MediaData) -> Option<IncomingAudio> {
     if data.data.is_empty() {
         return None;
     }
     Some(IncomingAudio {
+        section,
         // Both are counters that the library extended to 64 bits; the low half is what was sent.
         media_time: low_half(data.time.numer()),
         sequence: low_half(**data.seq_range.start()),

@@ -18,6 +18,7 @@ use tributary_contracts::{
     },
 };
 use tributary_identifiers::KeyThumbprint;
+use tributary_join_credential::TerminalKey;
 
 use crate::{
     IdentitySource, JoinError, MeetingTarget, Options, Target,
@@ -49,6 +50,14 @@ impl Account {
     /// The same, as a trusted proxy would for a terminal at this address.
     pub async fn connect_from(relay_url: &str, address: &str) -> Result<Self, JoinError> {
         Self::open(relay_url, Some(address.to_owned()), new_holder()?).await
+    }
+
+    /// Connects, with a key that exists; nobody is logged in.
+    pub async fn connect_with_key(
+        relay_url: &str,
+        key: Arc<TerminalKey>,
+    ) -> Result<Self, JoinError> {
+        Self::open(relay_url, None, Holder::with_key(key)).await
     }
 
     /// Connects and logs in.
@@ -198,7 +207,12 @@ impl Account {
         self.0.holder.set(identity);
     }
 
-    /// The key that everything is bound to: uncompressed point, 65 bytes.
+    /// The key that everything is bound to.
+    pub fn key(&self) -> Arc<TerminalKey> {
+        Arc::clone(self.0.holder.key())
+    }
+
+    /// Its public half: uncompressed point, 65 bytes.
     pub fn public_key(&self) -> Vec<u8> {
         self.0.holder.public_key()
     }

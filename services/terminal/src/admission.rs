@@ -10,68 +10,103 @@ use std::{
 use tributary_contracts::{
     credential::v1::Identity,
     terminal::v1::{
-        CreateMeeting, EnterAsGuest, Join, Joined, LogIn, MediaOffer, RefusalCode,
-        RequestJoinCredential, relay_message::Body as Reply, terminal_message::Body,
+        CreateMeeting, EnterAsGuest, Joined, LogIn, MediaOffer, RefusalCode, RequestJoinCredential,
+        relay_message::Body as Reply, terminal_message::Body,
     },
 };
-use tributary_identifiers::MeetingId;
+use tributary_identifiers::{MeetingId, TerminalSessionId};
+use tributary_join_credential::TerminalKey;
 use tributary_rtc_session::{Certificate, Session};
 
 use crate::{
-    IdentitySource, JoinError, MeetingTarget, Target,
+    IdentitySource, JoinError, MeetingTarget, SECTIONS, Target,
     account::not_logged_in,
     holder::Holder,
     media::NewLink,
-    protocol::{Connection, RequestError, Requests},
+    protocol::{self, Connection, RequestError, Requests},
+    random_id,
 };
 
 /// Each round replaces one thing that was refused as too old: the credential, the identity.
 const ROUNDS_MAX: usize = 4;
 
-/// What a terminal holds to get in, and to get in again.
+/// Who a terminal is, whatever meeting it is in.
 pub(crate) struct Admission {
     identity: IdentitySource,
-    meeting: MeetingTarget,
     holder: Arc<Holder>,
     certificate: Certificate,
-    meeting_id: Option<MeetingId>,
-    join_credential: Option<String>,
-    /// Shows that this terminal was in before: coming back is not counted as an access.
-    previous_join_credential: String,
     /// What this terminal joined by was revoked: it does not come back as somebody else.
     revoked: bool,
     links: u64,
 }
 
+/// What a terminal holds to get into one meeting, and to get in again.
+pub(crate) struct Ticket {
+    meeting: MeetingTarget,
+    meeting_id: Option<MeetingId>,
+    /// Names this run of the terminal in this meeting.
+    pub(crate) session_id: TerminalSessionId,
+    /// For events only.
+    pub(crate) held: bool,
+    join_credential: Option<String>,
+    /// Shows that this terminal was in before: coming back is not counted as an access.
+    previous_join_credential: String,
+}
+
+/// How to join.
+#[derive(Clone, Copy)]
+pub(crate) struct Wish {
+    pub(crate) muted: bool,
+    pub(crate) cursor: u64,
+}
+
+impl Ticket {
+    pub(crate) fn new(
+        meeting: MeetingTarget,
+        session_id: Option<TerminalSessionId>,
+        held: bool,
+    ) -> Self {
+        let meeting_id = match &meeting {
+            MeetingTarget::Existing(target) => Some(target.meeting_id),
+            MeetingTarget::Create { .. } => None,
+        };
+        Self {
+            meeting,
+            meeting_id,
+            session_id: session_id.unwrap_or_else(random_id::session),
+            held,
+            join_credential: None,
+            previous_join_credential: String::new(),
+        }
+    }
+
+    pub(crate) fn meeting_id(&self) -> Option<MeetingId> {
+        self.meeting_id
+    }
+
+    /// By which it has joined last.
+    pub(crate) fn credential(&self) -> &str {
+        &self.previous_join_credential
+    }
+}
+
 impl Admission {
-    pub(crate) fn new(identity: IdentitySource, meeting: MeetingTarget) -> Result<Self, JoinError> {
-        let holder = match &identity {
-            IdentitySource::Account(account) => account.holder(),
-            IdentitySource::LogIn { .. } | IdentitySource::Guest { .. } => {
+    pub(crate) fn new(
+        identity: IdentitySource,
+        key: Option<Arc<TerminalKey>>,
+    ) -> Result<Self, JoinError> {
+        let holder = match (&identity, key) {
+            (IdentitySource::Account(account), _) => account.holder(),
+            (IdentitySource::LogIn { .. } | IdentitySource::Guest { .. }, Some(key)) => {
+                Holder::with_key(key)
+            }
+            (IdentitySource::LogIn { .. } | IdentitySource::Guest { .. }, None) => {
                 Holder::new().map_err(|error| JoinError::System(error.to_string()))?
             }
         };
         let certificate = Certificate::generate()
             .ok_or_else(|| JoinError::System("no certificate could be made".into()))?;
-        let meeting_id = match &meeting {
-            MeetingTarget::Existing(target) => Some(target.meeting_id),
-            MeetingTarget::Create { .. } => None,
-        };
-        Ok(Self {
-            identity,
-            meeting,
-            holder,
-            certificate,
-            meeting_id,
-            join_credential: None,
-            previous_join_credential: String::new(),
-            revoked: false,
-            links: 0,
-        })
-    }
-
-    pub(crate) fn meeting_id(&self) -> Option<MeetingId> {
-        self.meeting_id
+        Ok(Self { identity, holder, certificate, revoked: false, links: 0 })
     }
 
     pub(crate) fn holder(&self) -> Arc<Holder> {
@@ -81,19 +116,19 @@ impl Admission {
     /// Joins, with what is held or with new.
     pub(crate) async fn join(
         &mut self,
+        ticket: &mut Ticket,
         connection: &Connection,
-        muted: bool,
-        cursor: u64,
+        wish: Wish,
     ) -> Result<Joined, JoinError> {
         let mut refused = RequestError::WrongKind;
         for _ in 0..ROUNDS_MAX {
-            let error = match self.join_once(connection, muted, cursor).await {
+            let error = match self.join_once(ticket, connection, wish).await {
                 Ok(joined) => return Ok(joined),
                 Err(JoinError::Request(error)) => error,
                 Err(error) => return Err(error),
             };
             match &error {
-                RequestError::Refused { code, .. } if self.can_replace(*code) => {}
+                RequestError::Refused { code, .. } if self.can_replace(ticket, *code) => {}
                 _ => return Err(error.into()),
             }
             refused = error;
@@ -102,10 +137,10 @@ impl Admission {
     }
 
     /// Forgets what was refused, if it was held from before and can be got anew.
-    fn can_replace(&mut self, code: RefusalCode) -> bool {
+    fn can_replace(&mut self, ticket: &mut Ticket, code: RefusalCode) -> bool {
         match code {
             RefusalCode::CredentialExpired | RefusalCode::BadCredential => {
-                self.join_credential.take().is_some()
+                ticket.join_credential.take().is_some()
             }
             // What an account holds is not this terminal's to replace.
             RefusalCode::NotLoggedIn if matches!(self.identity, IdentitySource::Account(_)) => {
@@ -118,47 +153,45 @@ impl Admission {
 
     async fn join_once(
         &mut self,
+        ticket: &mut Ticket,
         connection: &Connection,
-        muted: bool,
-        cursor: u64,
+        wish: Wish,
     ) -> Result<Joined, JoinError> {
-        let credential = match &self.join_credential {
+        let credential = match &ticket.join_credential {
             Some(credential) => credential.clone(),
-            None => self.request_credential(connection).await?,
+            None => self.request_credential(ticket, connection).await?,
         };
-        let proof = self
-            .holder
-            .key()
-            .sign_join_proof(&connection.welcome().nonce, &credential)
-            .map_err(|error| JoinError::System(error.to_string()))?;
-        let public_key = self.holder.public_key();
-        let meeting_id = self.meeting_id.map(|id| id.to_string()).unwrap_or_default();
-        let join_credential = credential.clone();
-        let join = Join { join_credential, public_key, proof, muted, cursor, meeting_id };
-        let answer = connection.request(Body::Join(join)).await.inspect_err(|error| {
+        let joined = protocol::join(connection, self.holder.key(), &credential, |join| {
+            join.muted = wish.muted;
+            join.cursor = wish.cursor;
+            join.meeting_id = ticket.meeting_id.map(|id| id.to_string()).unwrap_or_default();
+            join.session_id = ticket.session_id.to_string();
+            join.held = ticket.held;
+        })
+        .await
+        .inspect_err(|error| {
             self.revoked |=
                 matches!(error, RequestError::Refused { code: RefusalCode::NotLoggedIn, .. });
-        });
-        match answer? {
-            Reply::Joined(joined) => {
-                self.previous_join_credential.clone_from(&credential);
-                self.join_credential = Some(credential);
-                Ok(joined)
-            }
-            _ => Err(RequestError::WrongKind.into()),
-        }
+        })?;
+        ticket.previous_join_credential.clone_from(&credential);
+        ticket.join_credential = Some(credential);
+        Ok(joined)
     }
 
-    async fn request_credential(&mut self, connection: &Connection) -> Result<String, JoinError> {
+    async fn request_credential(
+        &mut self,
+        ticket: &mut Ticket,
+        connection: &Connection,
+    ) -> Result<String, JoinError> {
         let identity_token = self.identify(connection).await?;
-        let target = self.target(connection, &identity_token).await?;
+        let target = target(ticket, connection, &identity_token).await?;
         let body = Body::RequestJoinCredential(RequestJoinCredential {
             identity_token,
             meeting_id: target.meeting_id.to_string(),
             password: target.password,
             public_key: self.holder.public_key(),
             share_secret: target.share_secret,
-            previous_join_credential: self.previous_join_credential.clone(),
+            previous_join_credential: ticket.previous_join_credential.clone(),
         });
         match connection.request(body).await? {
             Reply::JoinCredential(credential) => Ok(credential.join_credential),
@@ -176,35 +209,6 @@ impl Admission {
         Ok(identity.identity_token)
     }
 
-    async fn target(
-        &mut self,
-        connection: &Connection,
-        identity_token: &str,
-    ) -> Result<Target, JoinError> {
-        let (subject, shared, password) = match &self.meeting {
-            MeetingTarget::Existing(target) => return Ok(target.clone()),
-            MeetingTarget::Create { subject, shared, password } => (subject, *shared, password),
-        };
-        // Its organiser needs no password.
-        if let Some(id) = self.meeting_id {
-            return Ok(Target::new(id));
-        }
-        let create = CreateMeeting {
-            identity_token: identity_token.to_owned(),
-            subject: subject.clone(),
-            password: password.clone(),
-            shared,
-            ..CreateMeeting::default()
-        };
-        let created = match connection.request(Body::CreateMeeting(create)).await? {
-            Reply::MeetingCreated(created) => created,
-            _ => return Err(RequestError::WrongKind.into()),
-        };
-        let id = created.meeting_id.parse().map_err(|_| RequestError::WrongKind)?;
-        self.meeting_id = Some(id);
-        Ok(Target::new(id))
-    }
-
     /// Offers a peer connection and takes the answer.
     pub(crate) async fn link(
         &mut self,
@@ -214,7 +218,8 @@ impl Admission {
         let system = |error: std::io::Error| JoinError::System(error.to_string());
         let socket = UdpSocket::bind(SocketAddr::new(local, 0)).map_err(system)?;
         let local = socket.local_addr().map_err(system)?;
-        let (mut session, sdp) = Session::offer(local, &self.certificate, Instant::now())?;
+        let (mut session, sdp) =
+            Session::offer(local, SECTIONS, &self.certificate, Instant::now())?;
         match connection.request(Body::MediaOffer(MediaOffer { sdp })).await? {
             Reply::MediaAnswer(answer) => session.accept_answer(&answer.sdp)?,
             _ => return Err(RequestError::WrongKind.into()),
@@ -222,6 +227,36 @@ impl Admission {
         self.links += 1;
         Ok(NewLink { number: self.links, socket, local, session })
     }
+}
+
+/// Which meeting a ticket is for; made first, if it is to be.
+async fn target(
+    ticket: &mut Ticket,
+    connection: &Connection,
+    identity_token: &str,
+) -> Result<Target, JoinError> {
+    let (subject, shared, password) = match &ticket.meeting {
+        MeetingTarget::Existing(target) => return Ok(target.clone()),
+        MeetingTarget::Create { subject, shared, password } => (subject, *shared, password),
+    };
+    // Its organiser needs no password.
+    if let Some(id) = ticket.meeting_id {
+        return Ok(Target::new(id));
+    }
+    let create = CreateMeeting {
+        identity_token: identity_token.to_owned(),
+        subject: subject.clone(),
+        password: password.clone(),
+        shared,
+        ..CreateMeeting::default()
+    };
+    let created = match connection.request(Body::CreateMeeting(create)).await? {
+        Reply::MeetingCreated(created) => created,
+        _ => return Err(RequestError::WrongKind.into()),
+    };
+    let id = created.meeting_id.parse().map_err(|_| RequestError::WrongKind)?;
+    ticket.meeting_id = Some(id);
+    Ok(Target::new(id))
 }
 
 /// Logs in or enters as a guest; what comes of it is bound to the key.

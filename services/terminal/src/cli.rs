@@ -4,6 +4,7 @@
 //! person may want to read on the way goes to the standard error.
 
 mod join;
+mod refusal;
 mod report;
 
 use std::{io::Write as _, net::IpAddr, path::PathBuf};
@@ -87,6 +88,15 @@ struct JoinArgs {
     /// Write what is heard to this WAV file (48 kHz mono, at most 10 minutes)
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    /// Write this to everybody once in
+    #[arg(long, value_name = "TEXT")]
+    chat: Option<String>,
+    /// Raise the hand once in
+    #[arg(long)]
+    raise_hand: bool,
+    /// Check in, for the record, once in
+    #[arg(long)]
+    check_in: bool,
     /// Leave after so many seconds
     #[arg(long, value_name = "N", value_parser = seconds)]
     seconds: Option<f64>,
@@ -233,10 +243,18 @@ mod tests {
             "--listen-for",
             "440,550",
             "--muted",
+            "--chat",
+            "hello",
+            "--raise-hand",
+            "--check-in",
         ]);
         let Command::Join(join) = args.unwrap().command else { panic!("another command") };
         assert_eq!(join.listen_for, [440.0, 550.0]);
         assert_eq!(join.seconds, Some(2.5));
+        assert_eq!(
+            (join.chat.as_deref(), join.raise_hand, join.check_in),
+            (Some("hello"), true, true)
+        );
         assert_eq!(join.meeting.unwrap().to_string(), "1152921504606846977");
         let link = "http://r/#/m/1152921504606846977/AAECAwQFBgcICQoLDA0ODw";
         let args =

@@ -1,19 +1,32 @@
-//! What a terminal hears, counted, decoded and searched for tones.
+//! What a terminal hears on each section, counted, decoded and searched for tones.
 
 use std::time::{Duration, Instant};
 
 use tributary_audio::{DECODED_SAMPLES_MAX, Decoder, FRAME_SAMPLES, ToneMeter};
 use tributary_rtc_session::IncomingAudio;
 
-use crate::recording::Recording;
+use crate::{SECTIONS, Section, recording::Recording};
 
 /// Longer without a packet is a pause.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// More lost packets than this in a row are not concealed.
 const CONCEALED_MAX: u32 = 5;
 
-/// What a terminal has heard since it joined or since
-/// [`reset_hearing`](crate::Terminal::reset_hearing).
+/// When a tone was heard, exact to the length of what is looked at: about 80 ms before the first time it
+/// may have begun.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ToneTimes {
+    /// Its frequency.
+    pub hz: f32,
+    /// When it was noticed first.
+    pub first: Instant,
+    /// When it was heard last.
+    pub last: Instant,
+}
+
+/// What a terminal has heard, on one section or on all together, since it joined or since
+/// [`reset_hearing`](crate::Terminal::reset_hearing). Pauses and stalls of all together are those of
+/// the sections, each by itself.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Hearing {
     /// Packets that came in.
@@ -26,6 +39,8 @@ pub struct Hearing {
     pub undecodable: u64,
     /// How long each of the tones to listen for was heard: frequency in Hz and milliseconds.
     pub tone_ms: Vec<(f32, u64)>,
+    /// When each of them was heard, of those that were.
+    pub tone_times: Vec<ToneTimes>,
     /// When the first packet came.
     pub first: Option<Instant>,
     /// When the last packet came.
@@ -44,20 +59,105 @@ impl Hearing {
     pub fn heard_ms(&self, hz: f32) -> u64 {
         self.tone_ms.iter().find(|(tone, _)| *tone == hz).map_or(0, |(_, ms)| *ms)
     }
+
+    /// When a tone was heard, if it was.
+    pub fn tone_times(&self, hz: f32) -> Option<ToneTimes> {
+        self.tone_times.iter().find(|times| times.hz == hz).copied()
+    }
+
+    /// The same with what was heard on another section.
+    pub(crate) fn and(mut self, other: &Self) -> Self {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+        self.lost += other.lost;
+        self.undecodable += other.undecodable;
+        self.pauses += other.pauses;
+        self.pause_max = self.pause_max.max(other.pause_max);
+        self.stall_max = self.stall_max.max(other.stall_max);
+        self.first = self.first.into_iter().chain(other.first).min();
+        self.last = self.last.max(other.last);
+        for (hz, ms) in &other.tone_ms {
+            match self.tone_ms.iter_mut().find(|(tone, _)| tone == hz) {
+                Some((_, sum)) => *sum += ms,
+                None => self.tone_ms.push((*hz, *ms)),
+            }
+        }
+        for times in &other.tone_times {
+            self.heard(times.hz, times.first, times.last);
+        }
+        self
+    }
+
+    fn heard(&mut self, hz: f32, first: Instant, last: Instant) {
+        match self.tone_times.iter_mut().find(|times| times.hz == hz) {
+            Some(times) => {
+                times.first = times.first.min(first);
+                times.last = times.last.max(last);
+            }
+            None => self.tone_times.push(ToneTimes { hz, first, last }),
+        }
+    }
 }
 
-/// Listens. Decodes only if there is something to listen for.
-pub(crate) struct Ear {
+/// Listens on all sections.
+pub(crate) struct Ear(Vec<SectionEar>);
+
+impl Ear {
+    pub(crate) fn new(listen_for_hz: &[f32], record: bool, now: Instant) -> Self {
+        Self((0..SECTIONS).map(|_| SectionEar::new(listen_for_hz, record, now)).collect())
+    }
+
+    /// A new peer connection: numbers start anew.
+    pub(crate) fn start_stream(&mut self) {
+        self.0.iter_mut().for_each(|ear| ear.previous = None);
+    }
+
+    pub(crate) fn push(&mut self, audio: &IncomingAudio, now: Instant) {
+        if let Some(ear) = self.0.get_mut(audio.section) {
+            ear.push(audio, now);
+        }
+    }
+
+    pub(crate) fn hearing(&self) -> Hearing {
+        let sections = self.0.iter().map(SectionEar::hearing);
+        sections.reduce(|all, section| all.and(&section)).unwrap_or_default()
+    }
+
+    pub(crate) fn hearing_on(&self, section: Section) -> Hearing {
+        self.0.get(section.index()).map(SectionEar::hearing).unwrap_or_default()
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.0.iter_mut().for_each(SectionEar::reset);
+    }
+
+    /// What was heard on all sections at once.
+    pub(crate) fn recorded(&self, now: Instant) -> Option<Vec<i16>> {
+        let recordings = self.0.iter().filter_map(|ear| ear.recording.as_ref());
+        recordings.map(|recording| recording.samples(now)).reduce(|mut all, section| {
+            all.resize(all.len().max(section.len()), 0);
+            for (sum, sample) in all.iter_mut().zip(section) {
+                *sum = sum.saturating_add(sample);
+            }
+            all
+        })
+    }
+}
+
+/// Listens on one section. Decodes only if there is something to listen for.
+struct SectionEar {
     hearing: Hearing,
     meter: ToneMeter,
     decoder: Option<Decoder>,
     recording: Option<Recording>,
     decoded: Box<[f32; DECODED_SAMPLES_MAX]>,
     previous: Option<(u32, u32)>,
+    /// Milliseconds heard of each tone, as noticed last.
+    noticed_ms: Vec<u64>,
 }
 
-impl Ear {
-    pub(crate) fn new(listen_for_hz: &[f32], record: bool, now: Instant) -> Self {
+impl SectionEar {
+    fn new(listen_for_hz: &[f32], record: bool, now: Instant) -> Self {
         let needs_decoder = record || !listen_for_hz.is_empty();
         Self {
             hearing: Hearing::default(),
@@ -66,15 +166,11 @@ impl Ear {
             recording: record.then(|| Recording::new(now)),
             decoded: Box::new([0.0; DECODED_SAMPLES_MAX]),
             previous: None,
+            noticed_ms: vec![0; listen_for_hz.len()],
         }
     }
 
-    /// A new peer connection: numbers start anew.
-    pub(crate) fn start_stream(&mut self) {
-        self.previous = None;
-    }
-
-    pub(crate) fn push(&mut self, audio: &IncomingAudio, now: Instant) {
+    fn push(&mut self, audio: &IncomingAudio, now: Instant) {
         let missing = self.count(audio, now);
         let Some(missing) = missing else { return };
         let Some(decoder) = &mut self.decoder else { return };
@@ -92,6 +188,11 @@ impl Ear {
                 }
             }
             Err(_) => self.hearing.undecodable += 1,
+        }
+        for ((hz, ms), noticed) in self.meter.heard_ms().zip(&mut self.noticed_ms) {
+            if ms > std::mem::replace(noticed, ms) {
+                self.hearing.heard(hz, now, now);
+            }
         }
     }
 
@@ -128,17 +229,14 @@ impl Ear {
         Some(if missing <= CONCEALED_MAX { missing } else { 0 })
     }
 
-    pub(crate) fn hearing(&self) -> Hearing {
+    fn hearing(&self) -> Hearing {
         Hearing { tone_ms: self.meter.heard_ms().collect(), ..self.hearing.clone() }
     }
 
-    pub(crate) fn reset(&mut self) {
+    fn reset(&mut self) {
         self.hearing = Hearing::default();
         self.meter.reset();
-    }
-
-    pub(crate) fn recorded(&self, now: Instant) -> Option<Vec<i16>> {
-        self.recording.as_ref().map(|recording| recording.samples(now))
+        self.noticed_ms.fill(0);
     }
 }
 
@@ -158,6 +256,7 @@ mod tests {
             tone.fill(&mut samples);
             let length = encoder.encode(&samples, &mut packet).unwrap();
             IncomingAudio {
+                section: 0,
                 media_time: number * 960,
                 sequence: 100 + number,
                 level: Some(23),
@@ -204,5 +303,31 @@ mod tests {
         };
         ear.push(&broken, now);
         assert_eq!(ear.hearing().undecodable, 1);
+    }
+
+    #[test]
+    fn sections_are_heard_apart_and_together() {
+        let now = Instant::now();
+        let mut ear = Ear::new(&[440.0], true, now);
+        let packets = tone_packets(20);
+        for (number, audio) in packets.iter().enumerate() {
+            let at = now + FRAME * number as u32;
+            ear.push(&IncomingAudio { section: 1, ..audio.clone() }, at);
+            let silence = IncomingAudio { payload: Bytes::from_static(&[0xf8]), ..audio.clone() };
+            ear.push(&silence, at + FRAME / 2);
+        }
+        let (meeting, private) =
+            (ear.hearing_on(Section::Meeting), ear.hearing_on(Section::FirstPrivate));
+        assert_eq!((meeting.packets, private.packets, ear.hearing().packets), (20, 20, 40));
+        assert_eq!((meeting.heard_ms(440.0), meeting.tone_times(440.0)), (0, None));
+        assert!(private.heard_ms(440.0) > 200, "{private:?}");
+        let times = private.tone_times(440.0).unwrap();
+        assert!(times.first < now + FRAME * 10 && times.last == now + FRAME * 19, "{times:?}");
+        assert_eq!(ear.hearing().tone_times(440.0), Some(times));
+        assert_eq!(ear.hearing_on(Section::SecondPrivate).packets, 0);
+        let loudest = ear.recorded(now + FRAME * 20).unwrap().into_iter().max().unwrap();
+        assert!(loudest > 2_000, "{loudest}");
+        ear.reset();
+        assert_eq!(ear.hearing().tone_times(440.0), None);
     }
 }

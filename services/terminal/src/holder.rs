@@ -24,7 +24,7 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(20);
 /// A key and an identity; shared by everything that one terminal does.
 #[derive(Debug)]
 pub(crate) struct Holder {
-    key: TerminalKey,
+    key: Arc<TerminalKey>,
     held: Mutex<Option<Held>>,
     /// One refreshing at a time.
     refreshing: tokio::sync::Mutex<()>,
@@ -51,15 +51,18 @@ impl std::fmt::Debug for Held {
 
 impl Holder {
     pub(crate) fn new() -> Result<Arc<Self>, SigningError> {
-        let key = TerminalKey::generate()?;
-        Ok(Arc::new(Self { key, held: Mutex::default(), refreshing: Default::default() }))
+        Ok(Self::with_key(Arc::new(TerminalKey::generate()?)))
+    }
+
+    pub(crate) fn with_key(key: Arc<TerminalKey>) -> Arc<Self> {
+        Arc::new(Self { key, held: Mutex::default(), refreshing: Default::default() })
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn key(&self) -> &TerminalKey {
+    pub(crate) fn key(&self) -> &Arc<TerminalKey> {
         &self.key
     }
 

@@ -10,29 +10,47 @@
 mod account;
 mod admission;
 mod attendance;
+mod board;
 pub mod cli;
 mod hearing;
 mod holder;
 mod http;
 mod media;
+pub mod operations;
 mod options;
+mod outbox;
 mod packets;
+mod person;
+mod post;
 pub mod protocol;
+mod random_id;
 mod recording;
+mod records;
 mod schedule;
+mod section;
 mod snapshot;
 mod source;
 mod target;
 mod terminal;
 
 pub use account::{Account, Downloaded, Notices};
-pub use hearing::Hearing;
+pub use hearing::{Hearing, ToneTimes};
 pub use http::HttpError;
+pub use operations::{OperateError, Outcome, PendingOperation, Submitted};
 pub use options::{IdentitySource, MeetingTarget, Options};
 pub use packets::{Direction, PACKETS_MAX, PacketRecord};
+pub use person::Person;
 pub use recording::RECORDING_SECONDS_MAX;
+pub use records::{RECORDS_MAX, Record};
 pub use schedule::{InvalidSchedule, TalkSchedule};
-pub use snapshot::{EndReason, Event, Person, Snapshot, SpeakingTime};
+pub use section::{SECTIONS, Section};
+pub use snapshot::{
+    CHAT_LINES_MAX, ChatLine, EndReason, Event, OperationCounts, Snapshot, SpeakingTime,
+};
 pub use source::AudioSource;
 pub use target::{InvalidLink, Target};
 pub use terminal::{JoinError, Terminal, Waited};
+pub use tributary_contracts::{
+    event::v1::{OperationRefusal, Presence},
+    operation::v1::{OfflineReason, PresenceWish, operation::Body as OperationBody},
+};

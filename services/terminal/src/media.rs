@@ -1,13 +1,13 @@
 //! The audio of all terminals of the process: one thread that encodes and sends every 20 ms by absolute
 //! deadlines, and receives and listens at once. A microphone that hears nothing or is off goes on sending
-//! silence, as a browser's does.
+//! silence, as a browser's does; one that is given to nobody sends nothing.
 
 use std::{
     io,
     net::{SocketAddr, UdpSocket as StdUdpSocket},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -25,8 +25,9 @@ use tributary_audio::{
 use tributary_rtc_session::{Event, OutgoingAudio, Output, Session};
 
 use crate::{
+    Section,
     hearing::Ear,
-    packets::{Direction, PacketLog},
+    packets::{Direction, PacketLog, PacketRecord},
     source::Player,
 };
 
@@ -64,25 +65,73 @@ pub(crate) struct NewLink {
     pub(crate) session: Session,
 }
 
+/// Whom the microphone is given to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Voice {
+    Nobody,
+    Meeting,
+    Private,
+}
+
+impl Voice {
+    fn section(self) -> Option<Section> {
+        match self {
+            Self::Nobody => None,
+            Self::Meeting => Some(Section::Meeting),
+            Self::Private => Some(Section::FirstPrivate),
+        }
+    }
+}
+
 /// What the audio thread and the rest share.
 pub(crate) struct Desk {
     pub(crate) player: Mutex<Player>,
     pub(crate) ear: Mutex<Ear>,
     pub(crate) packets: Option<Mutex<PacketLog>>,
+    /// The microphone is off for the meeting; private talk goes on.
     pub(crate) muted: AtomicBool,
+    voice: AtomicU8,
 }
 
 impl Desk {
+    pub(crate) fn new(
+        player: Player,
+        ear: Ear,
+        packets: Option<Mutex<PacketLog>>,
+        muted: bool,
+    ) -> Self {
+        Self {
+            player: Mutex::new(player),
+            ear: Mutex::new(ear),
+            packets,
+            muted: AtomicBool::new(muted),
+            voice: AtomicU8::new(Voice::Meeting as u8),
+        }
+    }
+
+    /// From the next frame on the microphone is given to these, and to nobody else.
+    pub(crate) fn speak_to(&self, voice: Voice) {
+        self.voice.store(voice as u8, Ordering::SeqCst);
+    }
+
+    fn voice(&self) -> Voice {
+        let voice = self.voice.load(Ordering::SeqCst);
+        let all = [Voice::Nobody, Voice::Meeting, Voice::Private];
+        all.into_iter().find(|known| *known as u8 == voice).unwrap_or(Voice::Nobody)
+    }
+
     fn log(
         &self,
-        direction: Direction,
+        (direction, section): (Direction, usize),
         payload: &[u8],
         media_time: u32,
         level: Option<u8>,
         at: Instant,
     ) {
-        if let Some(packets) = &self.packets {
-            lock(packets).push(direction, payload, media_time, level, at);
+        if let (Some(packets), Some(section)) = (&self.packets, Section::of(section)) {
+            let (digest, bytes) = (0, 0);
+            let record = PacketRecord { at, direction, section, digest, bytes, media_time, level };
+            lock(packets).push(payload, record);
         }
     }
 }
@@ -128,6 +177,7 @@ pub(crate) fn start(
         media_time: u32::from_ne_bytes(random),
         next_frame: Instant::now(),
         talkspurt_start: true,
+        voice: Voice::Meeting,
     };
     audio_thread()?.spawn(audio.run(commands));
     Ok(())
@@ -161,6 +211,8 @@ struct Audio {
     media_time: u32,
     next_frame: Instant,
     talkspurt_start: bool,
+    /// To whom the last frame was given.
+    voice: Voice,
 }
 
 impl Audio {
@@ -239,15 +291,23 @@ impl Audio {
         self.media_time = self.media_time.wrapping_add(FRAME_SAMPLES as u32);
         let mut samples = [0.0; FRAME_SAMPLES];
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let muted = self.desk.muted.load(Ordering::Relaxed);
+        let section = self.turn_to(self.desk.voice());
+        let muted = match section {
+            Some(Section::Meeting) => self.desk.muted.load(Ordering::Relaxed),
+            Some(_) => false,
+            None => true,
+        };
         lock(&self.desk.player).fill(&mut samples, muted, unix);
+        let Some(section) = section else { return };
         if !self.link.as_ref().is_some_and(|link| link.session.is_connected()) {
             return;
         }
         let level = level_dbov(&samples);
         let Some(payload) = self.encode(&samples, level) else { return };
         let Some(link) = &mut self.link else { return };
+        let section = section.index();
         let frame = OutgoingAudio {
+            section,
             media_time: self.media_time,
             payload,
             level: Some(level),
@@ -256,10 +316,26 @@ impl Audio {
         let now = Instant::now();
         match link.session.send_audio(&frame, now) {
             Ok(()) => {
-                self.desk.log(Direction::Sent, &frame.payload, frame.media_time, frame.level, now)
+                let (payload, time, level) = (&frame.payload, frame.media_time, frame.level);
+                self.desk.log((Direction::Sent, section), payload, time, level, now);
             }
             Err(error) => tracing::debug!(%error, "audio not sent"),
         }
+    }
+
+    /// Notes whom the next frame is given to. The encoder remembers the end of the last one: with others
+    /// it begins anew, so that nothing of what these have heard comes to those.
+    fn turn_to(&mut self, voice: Voice) -> Option<Section> {
+        if std::mem::replace(&mut self.voice, voice) != voice {
+            self.talkspurt_start = true;
+            self.silent_frames = 0;
+            if let Err(error) = self.encoder.reset() {
+                tracing::warn!(%error, "the encoder can't begin anew");
+                self.voice = Voice::Nobody;
+                return None;
+            }
+        }
+        voice.section()
     }
 
     fn encode(&mut self, samples: &[f32], level: u8) -> Option<Bytes> {
@@ -302,7 +378,8 @@ impl Audio {
                 Output::Event(Event::Audio(audio)) => {
                     let now = Instant::now();
                     let (time, level) = (audio.media_time, audio.level);
-                    self.desk.log(Direction::Received, &audio.payload, time, level, now);
+                    let way = (Direction::Received, audio.section);
+                    self.desk.log(way, &audio.payload, time, level, now);
                     lock(&self.desk.ear).push(&audio, now);
                 }
             }

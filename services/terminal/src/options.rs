@@ -2,10 +2,12 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr},
+    sync::Arc,
     time::Duration,
 };
 
-use tributary_identifiers::MeetingId;
+use tributary_identifiers::{MeetingId, TerminalSessionId};
+use tributary_join_credential::TerminalKey;
 
 use crate::{Account, AudioSource, TalkSchedule, Target};
 
@@ -88,6 +90,15 @@ pub struct Options {
     pub local_address: IpAddr,
     /// How long joining may take, all attempts together.
     pub join_time_max: Duration,
+    /// False: comes without a peer connection, neither speaks nor hears.
+    pub media: bool,
+    /// The terminal's key; `None`: a new one, or that of the [`Account`].
+    pub key: Option<Arc<TerminalKey>>,
+    /// Names this run of the terminal in the first meeting; `None`: a new UUID.
+    pub session_id: Option<TerminalSessionId>,
+    /// Keep all that it is told and says, for [`Terminal::records`](crate::Terminal::records), and its
+    /// operations as they were signed.
+    pub record_events: bool,
 }
 
 impl Options {
@@ -109,6 +120,10 @@ impl Options {
             record_packets: false,
             local_address: Ipv4Addr::LOCALHOST.into(),
             join_time_max: Duration::from_secs(15),
+            media: true,
+            key: None,
+            session_id: None,
+            record_events: false,
         }
     }
 

@@ -4,6 +4,8 @@ use std::{collections::VecDeque, time::Instant};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::Section;
+
 /// Packets that are kept; the oldest go first. Over three minutes of both directions.
 pub const PACKETS_MAX: usize = 20_000;
 
@@ -23,6 +25,8 @@ pub struct PacketRecord {
     pub at: Instant,
     /// Which way.
     pub direction: Direction,
+    /// In which section.
+    pub section: Section,
     /// The first 64 bits of the payload's SHA-256.
     pub digest: u64,
     /// Its length in bytes.
@@ -37,21 +41,14 @@ pub struct PacketRecord {
 pub(crate) struct PacketLog(VecDeque<PacketRecord>);
 
 impl PacketLog {
-    pub(crate) fn push(
-        &mut self,
-        direction: Direction,
-        payload: &[u8],
-        media_time: u32,
-        level: Option<u8>,
-        at: Instant,
-    ) {
+    /// Keeps a packet; its digest and length are filled in.
+    pub(crate) fn push(&mut self, payload: &[u8], record: PacketRecord) {
         if self.0.len() == PACKETS_MAX {
             self.0.pop_front();
         }
         let digest = Sha256::digest(payload);
         let digest = digest.iter().take(8).fold(0, |digest, byte| digest << 8 | u64::from(*byte));
-        let bytes = payload.len();
-        self.0.push_back(PacketRecord { at, direction, digest, bytes, media_time, level });
+        self.0.push_back(PacketRecord { digest, bytes: payload.len(), ..record });
     }
 
     pub(crate) fn records(&self) -> Vec<PacketRecord> {

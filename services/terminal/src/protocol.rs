@@ -1,36 +1,39 @@
 //! The terminal protocol's wire: one WebSocket to a relay, requests and their answers, and what the
 //! relay says by itself. Knows nothing of what the messages mean, so that it can also send bad ones.
 
+mod address;
+
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+
+use address::web_socket_url;
+pub(crate) use address::{authority_and_folder, local_address_towards};
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use prost::Message as _;
 use thiserror::Error;
 use tokio::{
-    net::{TcpStream, UdpSocket, lookup_host},
+    net::TcpStream,
     sync::{mpsc, oneshot},
     task::AbortHandle,
-    time::{interval, timeout},
+    time::{MissedTickBehavior, interval, timeout},
 };
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async_with_config,
     tungstenite::{
-        Message, Utf8Bytes,
-        client::IntoClientRequest as _,
-        http::{HeaderValue, Uri},
+        Message, Utf8Bytes, client::IntoClientRequest as _, http::HeaderValue,
         protocol::WebSocketConfig,
     },
 };
 use tributary_contracts::terminal::v1::{
-    Ping, RefusalCode, RelayMessage, TerminalMessage, Welcome, relay_message::Body as Reply,
-    terminal_message::Body,
+    Join, Joined, Ping, RefusalCode, RelayMessage, TerminalMessage, Welcome,
+    relay_message::Body as Reply, terminal_message::Body,
 };
+use tributary_join_credential::TerminalKey;
 
 /// Largest message either way, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
@@ -38,14 +41,15 @@ pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 /// And for a share: it waits up to a minute for somebody's mail server.
 const SHARE_TIME_MAX: Duration = Duration::from_secs(70);
-/// Requests that wait for their answers at once.
-const PENDING_MAX: usize = 64;
+/// Requests that wait for their answers at once: operations of two meetings, and all else.
+const PENDING_MAX: usize = 256;
 /// Messages that the relay sent by itself and nobody took yet; a connection that gets behind further is
-/// ended, because what it would miss is not told again.
-const UNSOLICITED_MAX: usize = 4_096;
+/// ended, and what it has missed is told to the next one.
+const UNSOLICITED_MAX: usize = 32_768;
 /// So that a relay knows that the terminal is there, and the terminal that the relay is.
-const PING_INTERVAL: Duration = Duration::from_secs(5);
-const PATH: &str = "/terminal/v1";
+const PING_INTERVAL: Duration = Duration::from_secs(1);
+/// A relay that does not answer for so long is taken for lost.
+const PONG_TIME_MAX: Duration = Duration::from_secs(6);
 
 /// Why there is no connection.
 #[derive(Debug, Error)]
@@ -210,18 +214,18 @@ impl Requests {
     pub async fn request(&self, body: Body) -> Result<Reply, RequestError> {
         let time_max = match &body {
             Body::ShareMeeting(_) => SHARE_TIME_MAX,
+            Body::Ping(_) => PONG_TIME_MAX,
             _ => ANSWER_TIME_MAX,
         };
+        let answer = self.start(body).await?;
+        timeout(time_max, answer.wait()).await.unwrap_or(Err(RequestError::TimedOut))
+    }
+
+    /// Sends a request, after those that were started before; its answer can be waited for meanwhile.
+    pub(crate) async fn start(&self, body: Body) -> Result<Answer, RequestError> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Request { body, reply }).await?;
-        match timeout(time_max, answer).await {
-            Ok(Ok(Reply::Refusal(refusal))) => {
-                Err(RequestError::Refused { code: refusal.code(), message: refusal.message })
-            }
-            Ok(Ok(reply)) => Ok(reply),
-            Ok(Err(_)) => Err(RequestError::Lost),
-            Err(_) => Err(RequestError::TimedOut),
-        }
+        Ok(Answer(answer))
     }
 
     async fn send(&self, command: Command) -> Result<(), RequestError> {
@@ -229,9 +233,48 @@ impl Requests {
     }
 }
 
+/// The answer to a request that was sent.
+pub(crate) struct Answer(oneshot::Receiver<Reply>);
+
+impl Answer {
+    /// Waits as long as the connection lasts.
+    pub(crate) async fn wait(self) -> Result<Reply, RequestError> {
+        match self.0.await {
+            Ok(Reply::Refusal(refusal)) => {
+                Err(RequestError::Refused { code: refusal.code(), message: refusal.message })
+            }
+            Ok(reply) => Ok(reply),
+            Err(_) => Err(RequestError::Lost),
+        }
+    }
+}
+
+/// Joins with a credential that is bound to the key. `fill` says how, in all other fields; what was
+/// filled in before may be changed too.
+pub async fn join(
+    connection: &Connection,
+    key: &TerminalKey,
+    credential: &str,
+    fill: impl FnOnce(&mut Join),
+) -> Result<Joined, RequestError> {
+    let mut join = Join {
+        join_credential: credential.to_owned(),
+        public_key: key.public_key().to_vec(),
+        // Without randomness the proof is empty, and refused.
+        proof: key.sign_join_proof(&connection.welcome().nonce, credential).unwrap_or_default(),
+        ..Join::default()
+    };
+    fill(&mut join);
+    match connection.request(Body::Join(join)).await? {
+        Reply::Joined(joined) => Ok(joined),
+        _ => Err(RequestError::WrongKind),
+    }
+}
+
 /// Shows the relay that the terminal is there; ends when the relay does not answer any more.
 pub(crate) async fn ping(requests: Requests) {
     let mut beats = interval(PING_INTERVAL);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         beats.tick().await;
         match requests.request(Body::Ping(Ping {})).await {
@@ -329,76 +372,5 @@ async fn welcome(socket: &mut Socket) -> Result<Welcome, ConnectError> {
     match timeout(ANSWER_TIME_MAX, first).await {
         Ok(Some(RelayMessage { body: Some(Reply::Welcome(welcome)), .. })) => Ok(welcome),
         _ => Err(ConnectError::NoWelcome),
-    }
-}
-
-/// The own address from which a relay is reached.
-pub(crate) async fn local_address_towards(relay_url: &str) -> Result<IpAddr, ConnectError> {
-    let unreachable = |error: std::io::Error| ConnectError::Unreachable(error.to_string());
-    let bad = || ConnectError::BadUrl(relay_url.to_owned());
-    let uri: Uri = web_socket_url(relay_url)?.parse().map_err(|_| bad())?;
-    let host = uri.host().ok_or_else(bad)?.trim_matches(['[', ']']);
-    let port = uri.port_u16().unwrap_or(80);
-    let relay = lookup_host((host, port)).await.map_err(unreachable)?.next().ok_or_else(bad)?;
-    let any: IpAddr = match relay {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    // Connecting a datagram socket sends nothing; it asks for the route.
-    let socket = UdpSocket::bind((any, 0)).await.map_err(unreachable)?;
-    socket.connect(relay).await.map_err(unreachable)?;
-    Ok(socket.local_addr().map_err(unreachable)?.ip())
-}
-
-/// `ws://host:port/terminal/v1` from what people have at hand: that, or the address of the relay's page,
-/// or a meeting's link.
-fn web_socket_url(relay_url: &str) -> Result<String, ConnectError> {
-    let (authority, folder) = authority_and_folder(relay_url)?;
-    Ok(format!("ws://{authority}{folder}{PATH}"))
-}
-
-/// `host:port` of a relay, and the path below which it serves, empty mostly.
-pub(crate) fn authority_and_folder(relay_url: &str) -> Result<(String, String), ConnectError> {
-    let bad = || ConnectError::BadUrl(relay_url.to_owned());
-    let without_fragment = relay_url.split('#').next().unwrap_or_default();
-    let uri: Uri = without_fragment.parse().map_err(|_| bad())?;
-    let authority = uri.authority().ok_or_else(bad)?;
-    match uri.scheme_str() {
-        Some("ws" | "http") => {}
-        Some("wss" | "https") => return Err(ConnectError::Tls),
-        _ => return Err(bad()),
-    }
-    let folder = uri.path().strip_suffix(PATH).unwrap_or_default();
-    Ok((authority.to_string(), folder.to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(url: &str, expected: &str) {
-        assert_eq!(web_socket_url(url).unwrap(), expected);
-    }
-
-    #[test]
-    fn a_relay_is_found_by_whatever_address_people_have() {
-        check("ws://127.0.0.1:8080/terminal/v1", "ws://127.0.0.1:8080/terminal/v1");
-        check("http://127.0.0.1:8080", "ws://127.0.0.1:8080/terminal/v1");
-        check("http://relay.example/#/m/123", "ws://relay.example/terminal/v1");
-        check("http://relay.example/office/terminal/v1", "ws://relay.example/office/terminal/v1");
-    }
-
-    #[tokio::test]
-    async fn a_relay_on_loopback_is_reached_from_loopback() {
-        let address = local_address_towards("http://127.0.0.1:8080").await.unwrap();
-        assert_eq!(address, Ipv4Addr::LOCALHOST);
-    }
-
-    #[test]
-    fn other_addresses_are_refused_with_a_reason() {
-        for url in ["", "relay", "ftp://relay/", "ws://", "/terminal/v1"] {
-            assert!(matches!(web_socket_url(url), Err(ConnectError::BadUrl(_))), "{url}");
-        }
-        assert!(matches!(web_socket_url("https://relay"), Err(ConnectError::Tls)));
     }
 }

@@ -1,34 +1,20 @@
-//! What a terminal knows of its meeting, kept up to date from what the relay says.
+//! What a terminal knows of one of its meetings, kept up to date from what the relay says.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     time::{Duration, Instant},
 };
 
 use tributary_contracts::{
-    event::v1::{MeetingEvent, Participant, meeting_event::Body as Happened},
+    event::v1::{MeetingEvent, MeetingState, Talk, meeting_event::Body as Happened},
     terminal::v1::{Joined, RefusalCode, Roster},
 };
-use tributary_identifiers::ParticipantId;
+use tributary_identifiers::{MeetingId, OperationId, ParticipantId};
 
-use crate::Hearing;
+use crate::{Hearing, Outcome, Person, SECTIONS, person::system_time};
 
-/// Somebody who is in the meeting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
-    /// Its number.
-    pub participant_id: ParticipantId,
-    /// The name shown to others.
-    pub display_name: String,
-    /// True for somebody without an account.
-    pub guest: bool,
-    /// The relay it is attached to.
-    pub relay_id: String,
-    /// The name of that relay: the group's name.
-    pub relay_name: String,
-    /// True while the microphone is off.
-    pub muted: bool,
-}
+/// Lines of chat that are kept.
+pub const CHAT_LINES_MAX: usize = 1_000;
 
 /// How long and how often somebody was among the speakers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,6 +25,47 @@ pub struct SpeakingTime {
     pub total: Duration,
     /// Since when, if it goes on.
     pub since: Option<Instant>,
+}
+
+/// Something that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatLine {
+    /// Number of its event.
+    pub number: u64,
+    /// Who wrote it; `None`: the platform.
+    pub participant_id: Option<ParticipantId>,
+    /// The name at that time.
+    pub name: String,
+    /// What.
+    pub text: String,
+    /// To whom; empty: to everybody.
+    pub to: Vec<ParticipantId>,
+}
+
+/// How many operations of this terminal in this meeting are in which state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OperationCounts {
+    /// No result yet.
+    pub pending: usize,
+    /// Changed something.
+    pub applied: u64,
+    /// Changed nothing.
+    pub nothing_changed: u64,
+    /// Refused by the registry.
+    pub refused: u64,
+    /// Refused by the relay for good.
+    pub not_taken: u64,
+}
+
+impl OperationCounts {
+    pub(crate) fn count(&mut self, outcome: &Outcome) {
+        *match outcome {
+            Outcome::Applied { .. } => &mut self.applied,
+            Outcome::NothingChanged => &mut self.nothing_changed,
+            Outcome::Refused { .. } => &mut self.refused,
+            Outcome::NotTaken { .. } => &mut self.not_taken,
+        } += 1;
+    }
 }
 
 /// Why a terminal is out for good.
@@ -57,84 +84,224 @@ pub enum Event {
     Connected,
     /// The connection was lost; the terminal tries to come back.
     Lost,
-    /// Something happened in the meeting.
+    /// The terminal waits in the lobby of this meeting.
+    Waiting(MeetingId),
+    /// It was let in.
+    Admitted(MeetingId),
+    /// It is live in this meeting now.
+    Switched(MeetingId),
+    /// Something happened in a meeting.
     Meeting(Box<MeetingEvent>),
-    /// Somebody else speaks now, loudest first.
+    /// Somebody else speaks now in the live meeting, loudest first.
     Speakers(Vec<ParticipantId>),
+    /// An own operation can't be lost any more.
+    OperationReceived {
+        /// Where.
+        meeting_id: MeetingId,
+        /// Which.
+        id: OperationId,
+    },
+    /// The result of an own operation is there.
+    OperationAnswered {
+        /// Where.
+        meeting_id: MeetingId,
+        /// Which.
+        id: OperationId,
+        /// The result.
+        outcome: Outcome,
+    },
+    /// The terminal is out of one of its two meetings for good.
+    EndedIn(MeetingId, EndReason),
     /// The terminal is out for good.
     Ended(EndReason),
 }
 
-/// What a terminal knows at one moment.
+/// What a terminal knows of one meeting at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
-    /// Joined, and audio can flow.
+    /// The meeting; known as soon as it is joined.
+    pub meeting_id: Option<MeetingId>,
+    /// Joined, and audio can flow; in a meeting that is only held: joined.
     pub connected: bool,
     /// How often it was connected so far.
     pub connections: u32,
+    /// The terminal speaks and hears here, not in the other meeting.
+    pub live: bool,
+    /// In the lobby.
+    pub waiting: bool,
     /// Who it is.
     pub participant_id: Option<ParticipantId>,
     /// The relay it is, or was last, attached to.
     pub relay_id: String,
     /// What the meeting is about.
     pub subject: String,
+    /// Nobody else is let in.
+    pub locked: bool,
+    /// Who is shown to everybody.
+    pub spotlight: Option<ParticipantId>,
     /// Everybody who is in, by number.
     pub roster: BTreeMap<ParticipantId, Person>,
     /// Who speaks, loudest first.
     pub speakers: Vec<ParticipantId>,
     /// Who spoke, how long.
     pub speaking: BTreeMap<ParticipantId, SpeakingTime>,
+    /// The private talk that the terminal takes part in: who talks, to whom.
+    pub talks: BTreeMap<ParticipantId, Vec<ParticipantId>>,
+    /// To whom alone the terminal talks; empty: to everybody.
+    pub talking_to: Vec<ParticipantId>,
+    /// What was written, the last [`CHAT_LINES_MAX`] lines.
+    pub chat: VecDeque<ChatLine>,
+    /// How often the terminal was asked to unmute.
+    pub asked_to_unmute: u32,
     /// Number of the last event.
     pub cursor: u64,
+    /// Events that came again, with a number that was there before; they change nothing.
+    pub repeated_events: u64,
+    /// The own operations.
+    pub operations: OperationCounts,
     /// The own microphone is off.
     pub muted: bool,
     /// Out for good, and why.
     pub ended: Option<EndReason>,
-    /// What was heard.
+    /// What was heard, all sections together.
     pub hearing: Hearing,
+    /// What was heard on each section, by its [index](crate::Section::index).
+    pub heard: [Hearing; SECTIONS],
 }
 
 impl Snapshot {
     pub(crate) fn joined(&mut self, joined: Joined) {
-        self.participant_id = Some(ParticipantId(joined.participant_id));
-        self.subject = joined.meeting.map(|meeting| meeting.subject).unwrap_or_default();
-        self.take_roster(joined.roster.unwrap_or_default());
+        let me = ParticipantId(joined.participant_id);
+        if self.participant_id.replace(me).is_some_and(|before| before != me) {
+            self.talking_to.clear();
+        }
+        if let Some(meeting) = joined.meeting {
+            self.subject = meeting.subject;
+        }
+        self.waiting = joined.waiting;
+        if let Some(roster) = joined.roster.filter(|_| !joined.waiting) {
+            self.take_roster(roster);
+        }
     }
 
     pub(crate) fn take_roster(&mut self, roster: Roster) {
         let people = roster.participants.into_iter().map(Person::from);
         self.roster = people.map(|person| (person.participant_id, person)).collect();
-        self.cursor = roster.event_number;
+        let MeetingState { locked, spotlight_participant_id } = roster.state.unwrap_or_default();
+        self.locked = locked;
+        self.spotlight = named(spotlight_participant_id);
+        self.talks = roster.talks.into_iter().map(talk).collect();
+        self.note_own_talk();
+        // Never back: what came after it would be taken twice.
+        self.cursor = self.cursor.max(roster.event_number);
     }
 
     /// True if it was news.
     pub(crate) fn apply(&mut self, event: &MeetingEvent) -> bool {
         if event.number <= self.cursor {
+            self.repeated_events += 1;
             return false;
         }
         self.cursor = event.number;
-        match &event.body {
-            Some(Happened::Joined(joined)) => {
+        if let Some(body) = &event.body {
+            self.apply_to_people(event, body);
+            self.apply_to_meeting(event, body);
+        }
+        true
+    }
+
+    fn apply_to_people(&mut self, event: &MeetingEvent, body: &Happened) {
+        match body {
+            Happened::Joined(joined) => {
                 if let Some(participant) = joined.participant.clone() {
                     let person = Person::from(participant);
                     self.roster.insert(person.participant_id, person);
                 }
             }
-            Some(Happened::Left(left)) => {
-                self.roster.remove(&ParticipantId(left.participant_id));
+            Happened::Left(left) => {
+                let gone = ParticipantId(left.participant_id);
+                self.roster.remove(&gone);
+                self.talks.remove(&gone);
             }
-            Some(Happened::Muted(muted)) => {
-                if let Some(person) = self.roster.get_mut(&ParticipantId(muted.participant_id)) {
-                    person.muted = muted.muted;
-                }
+            Happened::Muted(muted) => {
+                self.change(muted.participant_id, |person| person.muted = muted.muted);
             }
-            Some(Happened::MeetingChanged(changed)) => self.subject.clone_from(&changed.subject),
-            Some(
-                Happened::Ended(_) | Happened::MembersChanged(_) | Happened::AttachmentsChanged(_),
-            )
-            | None => {}
+            Happened::PresenceChanged(changed) => {
+                self.change(changed.participant_id, |person| {
+                    person.presence = changed.presence();
+                    person.offline_reason = changed.reason();
+                });
+            }
+            Happened::HandChanged(changed) => self.change(changed.participant_id, |person| {
+                person.hand_raised = if changed.raised { event.number } else { 0 };
+            }),
+            Happened::CheckedIn(checked_in) => self.change(checked_in.participant_id, |person| {
+                person.checked_in = event.at.map(system_time);
+            }),
+            Happened::HostChanged(changed) => {
+                self.change(changed.participant_id, |person| person.host = changed.host);
+            }
+            Happened::NameChanged(changed) => self.change(changed.participant_id, |person| {
+                person.display_name.clone_from(&changed.display_name);
+            }),
+            _ => {}
         }
-        true
+    }
+
+    fn apply_to_meeting(&mut self, event: &MeetingEvent, body: &Happened) {
+        match body {
+            Happened::MeetingChanged(changed) => self.subject.clone_from(&changed.subject),
+            Happened::LockChanged(changed) => self.locked = changed.locked,
+            Happened::SpotlightChanged(changed) => self.spotlight = named(changed.participant_id),
+            Happened::TalkChanged(changed) => {
+                let participant_id = changed.participant_id;
+                let target_ids = changed.target_ids.clone();
+                let (id, targets) = talk(Talk { participant_id, target_ids });
+                if targets.is_empty() {
+                    self.talks.remove(&id);
+                } else {
+                    self.talks.insert(id, targets);
+                }
+                self.note_own_talk();
+            }
+            Happened::AskedToUnmute(asked) => {
+                let me = named(asked.participant_id) == self.participant_id;
+                self.asked_to_unmute += u32::from(me);
+            }
+            Happened::ChatMessage(message) => self.write(ChatLine {
+                number: event.number,
+                participant_id: named(message.participant_id),
+                name: message.display_name.clone(),
+                text: message.text.clone(),
+                to: message.to_participant_ids.iter().copied().map(ParticipantId).collect(),
+            }),
+            Happened::Announcement(announcement) => self.write(ChatLine {
+                number: event.number,
+                participant_id: None,
+                name: String::new(),
+                text: announcement.text.clone(),
+                to: Vec::new(),
+            }),
+            _ => {}
+        }
+    }
+
+    fn change(&mut self, participant_id: u32, change: impl FnOnce(&mut Person)) {
+        if let Some(person) = self.roster.get_mut(&ParticipantId(participant_id)) {
+            change(person);
+        }
+    }
+
+    fn write(&mut self, line: ChatLine) {
+        if self.chat.len() == CHAT_LINES_MAX {
+            self.chat.pop_front();
+        }
+        self.chat.push_back(line);
+    }
+
+    fn note_own_talk(&mut self) {
+        let own = self.participant_id.and_then(|me| self.talks.get(&me));
+        self.talking_to = own.cloned().unwrap_or_default();
     }
 
     pub(crate) fn set_speakers(&mut self, speakers: Vec<ParticipantId>, now: Instant) {
@@ -159,66 +326,25 @@ impl Snapshot {
         self.connected = false;
         self.set_speakers(Vec::new(), now);
     }
+
+    pub(crate) fn end(&mut self, reason: &EndReason) {
+        self.lost(Instant::now());
+        self.live = false;
+        self.waiting = false;
+        self.operations.pending = 0;
+        self.ended = Some(reason.clone());
+    }
 }
 
-impl From<Participant> for Person {
-    fn from(participant: Participant) -> Self {
-        Self {
-            participant_id: ParticipantId(participant.participant_id),
-            display_name: participant.display_name,
-            guest: participant.guest,
-            relay_id: participant.relay_id,
-            relay_name: participant.relay_name,
-            muted: participant.muted,
-        }
-    }
+/// A participant, if a number names one.
+fn named(participant_id: u32) -> Option<ParticipantId> {
+    (participant_id != 0).then_some(ParticipantId(participant_id))
+}
+
+fn talk(talk: Talk) -> (ParticipantId, Vec<ParticipantId>) {
+    let targets = talk.target_ids.into_iter().map(ParticipantId).collect();
+    (ParticipantId(talk.participant_id), targets)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tributary_contracts::event::v1::{ParticipantJoined, ParticipantLeft, ParticipantMuted};
-
-    fn event(number: u64, body: Happened) -> MeetingEvent {
-        MeetingEvent { number, body: Some(body), ..MeetingEvent::default() }
-    }
-
-    fn participant(participant_id: u32) -> Participant {
-        Participant { participant_id, ..Participant::default() }
-    }
-
-    #[test]
-    fn the_roster_follows_events_and_old_ones_change_nothing() {
-        let mut snapshot = Snapshot::default();
-        snapshot.take_roster(Roster { participants: vec![participant(1)], event_number: 4 });
-        let joined = ParticipantJoined { participant: Some(participant(2)) };
-        assert!(snapshot.apply(&event(5, Happened::Joined(joined))));
-        let muted = ParticipantMuted { participant_id: 2, muted: true };
-        assert!(snapshot.apply(&event(6, Happened::Muted(muted))));
-        assert!(snapshot.roster[&ParticipantId(2)].muted);
-        let left = ParticipantLeft { participant_id: 1, reason: 1 };
-        assert!(!snapshot.apply(&event(4, Happened::Left(left))));
-        assert!(snapshot.apply(&event(7, Happened::Left(left))));
-        assert_eq!(snapshot.roster.keys().copied().collect::<Vec<_>>(), [ParticipantId(2)]);
-        assert_eq!(snapshot.cursor, 7);
-    }
-
-    #[test]
-    fn speaking_times_add_up() {
-        let (a, b) = (ParticipantId(1), ParticipantId(2));
-        let start = Instant::now();
-        let at = |seconds| start + Duration::from_secs(seconds);
-        let mut snapshot = Snapshot::default();
-        snapshot.set_speakers(vec![a], at(0));
-        snapshot.set_speakers(vec![b, a], at(2));
-        snapshot.set_speakers(vec![b], at(5));
-        snapshot.set_speakers(vec![a], at(6));
-        snapshot.lost(at(10));
-        let time = |times, seconds| SpeakingTime {
-            times,
-            total: Duration::from_secs(seconds),
-            since: None,
-        };
-        assert_eq!((snapshot.speaking[&a], snapshot.speaking[&b]), (time(2, 9), time(1, 4)));
-    }
-}
+mod tests;

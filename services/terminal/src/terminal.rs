@@ -1,8 +1,14 @@
 //! [`Terminal`]: what tests, the demo and the command line hold of a participant.
 
+mod audio;
+mod meetings;
+mod operating;
+mod raw;
+
 use std::{
-    path::Path,
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    collections::VecDeque,
+    net::IpAddr,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -12,24 +18,21 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
-use tributary_audio::FileError;
 use tributary_contracts::terminal::v1::RefusalCode;
 use tributary_identifiers::{MeetingId, ParticipantId};
 use tributary_rtc_session::DescriptionError;
 
 use crate::{
-    AudioSource, EndReason, Event, Hearing, Options, PacketRecord, Person, Snapshot,
-    admission::Admission,
-    attendance::{Attendance, Command, end_of_stay},
+    EndReason, Event, Options, Person, Section, Snapshot,
+    admission::{Admission, Ticket},
+    attendance::{Attendance, Command, Media, end_of_stay},
+    board::{Board, Known},
     hearing::Ear,
     media::{self, Desk, LinkState, lock},
     protocol::{ConnectError, RequestError},
-    recording,
     source::Player,
 };
 
-/// Events that a slow reader may lag behind before it misses some.
-const EVENTS_MAX: usize = 1_024;
 const COMMANDS_MAX: usize = 16;
 const LEAVE_TIME_MAX: Duration = Duration::from_secs(5);
 /// How often a waiting test looks, besides whenever something happens.
@@ -99,112 +102,156 @@ pub struct Waited {
     pub last: Box<Snapshot>,
 }
 
-/// A participant. Dropping it is as if its device lost power: nobody is told.
+/// Somebody in one meeting, or in two. Dropping it is as if its device lost power: nobody is told.
 #[derive(Debug)]
 pub struct Terminal {
-    desk: Arc<Desk>,
-    snapshot: watch::Receiver<Snapshot>,
-    events: broadcast::Sender<Event>,
+    board: Arc<Board>,
+    known: watch::Receiver<Known>,
     commands: mpsc::Sender<Command>,
-    meeting_id: MeetingId,
+    first_meeting: MeetingId,
     /// Ends when dropped, and takes the connection, the audio and their sockets with it.
     _task: JoinSet<()>,
 }
 
-impl std::fmt::Debug for Desk {
+impl std::fmt::Debug for Board {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Desk")
+        f.write_str("Board")
     }
 }
 
+/// Joining, knowing, leaving.
 impl Terminal {
-    /// Joins a meeting; resolves when audio can flow both ways.
+    /// Joins a meeting; resolves when audio can flow both ways, or when it waits in the lobby.
     pub async fn join(options: Options) -> Result<Self, JoinError> {
         let ear = Ear::new(&options.listen_for_hz, options.record, Instant::now());
-        let desk = Arc::new(Desk {
-            player: Mutex::new(Player::new(options.source, options.talk)),
-            ear: Mutex::new(ear),
-            packets: options.record_packets.then(Mutex::default),
-            muted: AtomicBool::new(options.muted),
-        });
-        let (media, media_commands) = mpsc::channel(COMMANDS_MAX);
-        let (link_state, link) = watch::channel(LinkState::None);
-        media::start(Arc::clone(&desk), media_commands, link_state)
-            .map_err(|error| JoinError::System(error.to_string()))?;
-        let snapshot = watch::Sender::new(Snapshot { muted: options.muted, ..Snapshot::default() });
-        let snapshots = snapshot.subscribe();
-        let events = broadcast::Sender::new(EVENTS_MAX);
+        let player = Player::new(options.source, options.talk);
+        let packets = options.record_packets.then(Mutex::default);
+        let desk = Arc::new(Desk::new(player, ear, packets, options.muted));
+        let admission = Admission::new(options.identity, options.key)?;
+        let key = Arc::clone(admission.holder().key());
+        let media = match options.media {
+            true => Some(start_media(&desk, options.local_address)?),
+            false => None,
+        };
+        let board = Arc::new(Board::new(desk, key, options.record_events));
+        let (report, reported) = oneshot::channel();
         let attendance = Attendance {
             relay_url: options.relay_url,
-            local_address: options.local_address,
             join_time_max: options.join_time_max,
-            admission: Admission::new(options.identity, options.meeting)?,
-            desk: Arc::clone(&desk),
+            admission,
+            tickets: vec![Ticket::new(options.meeting, options.session_id, false)],
+            board: Arc::clone(&board),
             media,
-            link,
-            snapshot,
-            events: events.clone(),
+            deferred: VecDeque::new(),
+            report: Some(report),
         };
         let (commands, received) = mpsc::channel(COMMANDS_MAX);
-        let (report, reported) = oneshot::channel();
         let mut task = JoinSet::new();
-        task.spawn(attendance.run(received, report));
-        let meeting_id = reported.await.map_err(|_| JoinError::TimedOut)??;
-        Ok(Self { desk, snapshot: snapshots, events, commands, meeting_id, _task: task })
+        task.spawn(attendance.run(received));
+        let first_meeting = reported.await.map_err(|_| JoinError::TimedOut)??;
+        let known = board.known();
+        Ok(Self { board, known, commands, first_meeting, _task: task })
     }
 
-    /// The meeting.
+    /// The meeting it is live in, or was last.
     pub fn meeting_id(&self) -> MeetingId {
-        self.meeting_id
+        self.of_front(|meeting| meeting.meeting_id).unwrap_or(self.first_meeting)
     }
 
-    /// Who it is in the meeting.
+    /// The meetings it is in, at most two.
+    pub fn meetings(&self) -> Vec<MeetingId> {
+        self.known.borrow().meetings()
+    }
+
+    /// Who it is in the live meeting.
     pub fn participant_id(&self) -> ParticipantId {
         // Known since it joined.
-        self.snapshot.borrow().participant_id.unwrap_or(ParticipantId(0))
+        self.of_front(|meeting| meeting.participant_id).unwrap_or(ParticipantId(0))
     }
 
-    /// What it knows now.
+    /// Who it is in one of its meetings.
+    pub fn participant_in(&self, meeting_id: MeetingId) -> Option<ParticipantId> {
+        self.known.borrow().of(meeting_id)?.participant_id
+    }
+
+    fn of_front<T: Default>(&self, what: impl FnOnce(&Snapshot) -> T) -> T {
+        self.known.borrow().front().map(what).unwrap_or_default()
+    }
+
+    /// What it knows now of the live meeting.
     pub fn snapshot(&self) -> Snapshot {
-        let mut snapshot = self.snapshot.borrow().clone();
-        snapshot.hearing = self.hearing();
+        let snapshot = self.of_front(Clone::clone);
+        self.with_hearing(snapshot)
+    }
+
+    /// What it knows now of one of its meetings; also of one that it has left.
+    pub fn snapshot_of(&self, meeting_id: MeetingId) -> Option<Snapshot> {
+        let snapshot = self.known.borrow().of(meeting_id).cloned()?;
+        Some(self.with_hearing(snapshot))
+    }
+
+    fn with_hearing(&self, mut snapshot: Snapshot) -> Snapshot {
+        let ear = lock(&self.board.desk.ear);
+        snapshot.hearing = ear.hearing();
+        snapshot.heard = Section::ALL.map(|section| ear.hearing_on(section));
         snapshot
     }
 
     /// Joined, and audio can flow.
     pub fn connected(&self) -> bool {
-        self.snapshot.borrow().connected
+        self.of_front(|meeting| meeting.connected)
     }
 
     /// Everybody who is in, by number.
     pub fn roster(&self) -> Vec<Person> {
-        self.snapshot.borrow().roster.values().cloned().collect()
+        self.of_front(|meeting| meeting.roster.values().cloned().collect())
     }
 
     /// Who speaks, loudest first.
     pub fn speakers(&self) -> Vec<ParticipantId> {
-        self.snapshot.borrow().speakers.clone()
+        self.of_front(|meeting| meeting.speakers.clone())
     }
 
     /// What happens from now on.
     pub fn events(&self) -> broadcast::Receiver<Event> {
-        self.events.subscribe()
+        self.board.events()
     }
 
-    /// Waits for a condition on what the terminal knows and hears.
+    /// Waits for a condition on what the terminal knows of the live meeting and hears.
     pub async fn wait_until(
         &self,
+        condition: impl FnMut(&Snapshot) -> bool,
+        within: Duration,
+    ) -> Result<Snapshot, Waited> {
+        self.wait_for(|| self.snapshot(), condition, within).await
+    }
+
+    /// The same of one of its meetings.
+    pub async fn wait_until_in(
+        &self,
+        meeting_id: MeetingId,
+        condition: impl FnMut(&Snapshot) -> bool,
+        within: Duration,
+    ) -> Result<Snapshot, Waited> {
+        let look = || self.snapshot_of(meeting_id).unwrap_or_default();
+        self.wait_for(look, condition, within).await
+    }
+
+    async fn wait_for(
+        &self,
+        look: impl Fn() -> Snapshot,
         mut condition: impl FnMut(&Snapshot) -> bool,
         within: Duration,
     ) -> Result<Snapshot, Waited> {
-        let deadline = Instant::now() + within;
-        let mut changes = self.snapshot.clone();
+        let deadline = Instant::now().checked_add(within);
+        let mut changes = self.known.clone();
         loop {
-            let snapshot = self.snapshot();
+            changes.mark_unchanged();
+            let snapshot = look();
             if condition(&snapshot) {
                 return Ok(snapshot);
             }
-            if Instant::now() >= deadline {
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Err(Waited { within, last: Box::new(snapshot) });
             }
             tokio::select! {
@@ -214,50 +261,7 @@ impl Terminal {
         }
     }
 
-    /// From now on the microphone hears this.
-    pub fn set_source(&self, source: AudioSource) {
-        lock(&self.desk.player).set_source(source);
-    }
-
-    /// Switches the microphone, here at once and for the meeting by an operation. While there is no
-    /// connection the meeting is told when the terminal comes back.
-    pub async fn set_muted(&self, muted: bool) -> Result<(), RequestError> {
-        let (reply, answer) = oneshot::channel();
-        let command = Command::SetMuted(muted, reply);
-        self.commands.send(command).await.map_err(|_| RequestError::Lost)?;
-        answer.await.map_err(|_| RequestError::Lost)?
-    }
-
-    /// What was heard so far.
-    pub fn hearing(&self) -> Hearing {
-        lock(&self.desk.ear).hearing()
-    }
-
-    /// Starts counting anew. A recording goes on.
-    pub fn reset_hearing(&self) {
-        lock(&self.desk.ear).reset();
-    }
-
-    /// The last packets, oldest first; none without
-    /// [`record_packets`](Options::record_packets).
-    pub fn packets(&self) -> Vec<PacketRecord> {
-        self.desk.packets.as_ref().map(|packets| lock(packets).records()).unwrap_or_default()
-    }
-
-    /// Forgets the packets so far.
-    pub fn reset_packets(&self) {
-        if let Some(packets) = &self.desk.packets {
-            lock(packets).clear();
-        }
-    }
-
-    /// Writes what was heard since joining to a WAV file; only with [`record`](Options::record).
-    pub fn write_heard_to(&self, path: &Path) -> Result<(), FileError> {
-        let recorded = lock(&self.desk.ear).recorded(Instant::now());
-        recording::write_wav(path, &recorded.ok_or(FileError::Empty)?)
-    }
-
-    /// Leaves the meeting and says so.
+    /// Leaves all meetings and says so.
     pub async fn leave(self) {
         let (reply, left) = oneshot::channel();
         if self.commands.send(Command::Leave(reply)).await.is_ok() {
@@ -268,4 +272,12 @@ impl Terminal {
 
     /// Is gone without a word, as if its device lost power.
     pub fn kill(self) {}
+}
+
+fn start_media(desk: &Arc<Desk>, local_address: IpAddr) -> Result<Media, JoinError> {
+    let (commands, received) = mpsc::channel(COMMANDS_MAX);
+    let (state, link) = watch::channel(LinkState::None);
+    media::start(Arc::clone(desk), received, state)
+        .map_err(|error| JoinError::System(error.to_string()))?;
+    Ok(Media { local_address, commands, link })
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use tributary_join_credential::{
     JoinError, KeySet, ProofError, SigningKey, TerminalKey, Verifier, VerifyError,
-    verify_join_proof,
+    verify_join_proof, verify_operation,
 };
 
 use crate::{NOW, identity, join};
@@ -109,4 +109,18 @@ proptest! {
         let refused = verify_join_proof(&terminal.public_key(), &NONCE, &credential, &proof);
         prop_assert_eq!(refused, Err(ProofError::BadSignature));
     }
+}
+
+#[test]
+fn an_operation_is_its_signers_as_it_was_signed_and_no_other_kind_of_proof() {
+    let (terminal, other) = (TerminalKey::generate().unwrap(), TerminalKey::generate().unwrap());
+    let (key, envelope) = (terminal.public_key(), b"raise a hand".as_slice());
+    let signature = terminal.sign_operation(envelope).unwrap();
+    assert_eq!(verify_operation(&key, envelope, &signature), Ok(terminal.thumbprint().clone()));
+    let bad = Err(ProofError::BadSignature);
+    assert_eq!(verify_operation(&key, b"lower a hand", &signature), bad);
+    assert_eq!(verify_operation(&other.public_key(), envelope, &signature), bad);
+    let join_proof = terminal.sign_join_proof(&NONCE, "credential").unwrap();
+    assert_eq!(verify_operation(&key, envelope, &join_proof), bad);
+    assert_eq!(verify_operation(b"no key", envelope, &signature), Err(ProofError::MalformedKey));
 }

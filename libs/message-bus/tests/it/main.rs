@@ -9,5 +9,6 @@
 mod events;
 mod leases;
 mod media;
+mod operations;
 mod permissions;
 mod server;

@@ -9,7 +9,7 @@ use tributary_message_bus::permissions::User;
 use crate::server::{Server, eventually, users};
 
 /// `subject`, and the users who may publish on it and hear it.
-const MATRIX: [(&str, &[&str], &[&str]); 31] = [
+const MATRIX: [(&str, &[&str], &[&str]); 48] = [
     ("trib.default.1.up.office-a", &["relay-office-a"], &["mixer"]),
     ("trib.default.1.need.office-b", &["relay-office-b"], &["mixer"]),
     ("trib.default.1.down.common", &["mixer"], &["relay-office-a", "relay-office-b"]),
@@ -33,6 +33,23 @@ const MATRIX: [(&str, &[&str], &[&str]); 31] = [
     ("trib-access.acme.1", &["access-control"], &["access-control"]),
     ("trib-trust.revoked", &["credential"], &["credential", "relay-office-a", "relay-office-b"]),
     ("trib-trust.keys", &["credential"], &["credential", "relay-office-a", "relay-office-b"]),
+    ("trib.default.1.op.office-a", &["relay-office-a"], &[]),
+    ("trib.default.1.op.office-b", &["relay-office-b"], &[]),
+    ("trib.acme.1.op.office-a", &[], &[]),
+    ("$JS.API.STREAM.CREATE.OPERATIONS", &["meeting-registry"], &[]),
+    ("$JS.API.STREAM.INFO.OPERATIONS", &["meeting-registry"], &[]),
+    ("$JS.API.STREAM.UPDATE.OPERATIONS", &[], &[]),
+    ("$JS.API.STREAM.DELETE.OPERATIONS", &[], &[]),
+    ("$JS.API.STREAM.PURGE.OPERATIONS", &[], &[]),
+    ("$JS.API.STREAM.MSG.GET.OPERATIONS", &[], &[]),
+    ("$JS.API.STREAM.MSG.DELETE.OPERATIONS", &[], &[]),
+    ("$JS.API.CONSUMER.CREATE.OPERATIONS.registry", &["meeting-registry"], &[]),
+    ("$JS.API.CONSUMER.CREATE.OPERATIONS.spy", &[], &[]),
+    ("$JS.API.CONSUMER.INFO.OPERATIONS.registry", &["meeting-registry"], &[]),
+    ("$JS.API.CONSUMER.DELETE.OPERATIONS.registry", &["meeting-registry"], &[]),
+    ("$JS.API.CONSUMER.MSG.NEXT.OPERATIONS.registry", &["meeting-registry"], &[]),
+    ("$JS.ACK.OPERATIONS.registry.1.1.1.1.0", &["meeting-registry"], &[]),
+    ("$JS.ACK._.hash.OPERATIONS.registry.1.1.1.1.0", &["meeting-registry"], &[]),
     ("$KV.lease.default.1", &["mixer"], &[]),
     ("$JS.API.STREAM.DELETE.EVENTS", &[], &[]),
     ("$JS.API.STREAM.PURGE.EVENTS", &[], &[]),

@@ -11,6 +11,8 @@ use tempfile::TempDir;
 use tributary_message_bus::permissions::{User, authorization};
 use tributary_service_runtime::{NatsConfig, Readiness, Secret};
 
+/// A user without limits, for what goes wrong outside of the services.
+const OPERATOR: &str = "operator";
 const START_TIME_MAX: Duration = Duration::from_secs(20);
 
 pub struct Server {
@@ -42,10 +44,12 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let passwords: Vec<_> = users().into_iter().map(|user| (user, "secret".into())).collect();
+        let listed = "users = [\n";
+        let operator = format!("{listed}    {{ user: \"{OPERATOR}\", password: \"secret\" }}\n");
         let text = format!(
             "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\", sync_interval: always }}\n{}",
             folder.path().join("js").display(),
-            authorization(&passwords)
+            authorization(&passwords).replacen(listed, &operator, 1)
         );
         fs::write(folder.path().join("nats.conf"), text).unwrap();
         let process = spawn(&folder);
@@ -59,6 +63,11 @@ impl Server {
         self.process.wait().unwrap();
     }
 
+    /// Takes away all that JetStream has kept, while the server is stopped.
+    pub fn forget_all(&self) {
+        fs::remove_dir_all(self.folder.path().join("js")).unwrap();
+    }
+
     pub fn start_again(&mut self) {
         self.process = spawn(&self.folder);
         self.wait();
@@ -70,6 +79,19 @@ impl Server {
             assert!(Instant::now() < deadline, "nats-server did not start");
             std::thread::yield_now();
         }
+    }
+
+    /// A connection that may do everything.
+    pub async fn operator(&self) -> async_nats::Client {
+        async_nats::ConnectOptions::new()
+            .user_and_password(OPERATOR.to_owned(), "secret".to_owned())
+            .connect(format!("nats://127.0.0.1:{}", self.port))
+            .await
+            .unwrap()
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     pub fn config(&self, user: &User) -> NatsConfig {

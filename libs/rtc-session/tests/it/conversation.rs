@@ -13,6 +13,7 @@ fn frame(number: u32, start: u32) -> OutgoingAudio {
     let length = 20 + (number as usize * 37) % 200;
     let payload: Vec<u8> = (0..length).map(|i| (i as u32 * 31 + number) as u8).collect();
     OutgoingAudio {
+        section: 0,
         media_time: start.wrapping_add(number * 960),
         payload: Bytes::from(payload),
         level: Some((number % 128) as u8),

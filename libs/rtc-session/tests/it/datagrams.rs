@@ -11,6 +11,7 @@ use crate::pair::{Pair, Side};
 fn sends_audio_still(pair: &mut Pair) {
     let before = pair.heard(Side::Relay).len();
     let frame = OutgoingAudio {
+        section: 0,
         media_time: 960,
         payload: Bytes::from_static(&[7; 80]),
         level: Some(30),

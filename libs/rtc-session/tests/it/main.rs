@@ -10,3 +10,4 @@ mod conversation;
 mod datagrams;
 mod descriptions;
 mod pair;
+mod sections;

@@ -48,12 +48,18 @@ pub fn relay_address() -> SocketAddr {
 }
 
 impl Pair {
+    /// Not connected yet, with one audio section.
     pub fn new() -> Self {
+        Self::offering(1)
+    }
+
+    /// Not connected yet; the terminal offers so many audio sections.
+    pub fn offering(sections: usize) -> Self {
         let now = Instant::now();
         let terminal_certificate = Certificate::generate().unwrap();
         let relay_certificate = Certificate::generate().unwrap();
         let (mut terminal, offer) =
-            Session::offer(terminal_address(), &terminal_certificate, now).unwrap();
+            Session::offer(terminal_address(), sections, &terminal_certificate, now).unwrap();
         let (relay, answer) =
             Session::answer(&offer, &[relay_address()], &relay_certificate, now).unwrap();
         terminal.accept_answer(&answer).unwrap();
@@ -61,7 +67,6 @@ impl Pair {
             now,
             terminal,
             relay,
-
             terminal_events: Vec::new(),
             relay_events: Vec::new(),
             sent: Vec::new(),
@@ -73,7 +78,11 @@ impl Pair {
     }
 
     pub fn connected() -> Self {
-        let mut pair = Self::new();
+        Self::connected_with(1)
+    }
+
+    pub fn connected_with(sections: usize) -> Self {
+        let mut pair = Self::offering(sections);
         pair.run_until(Duration::from_secs(5), |pair| {
             pair.terminal.is_connected() && pair.relay.is_connected()
         });

@@ -1,13 +1,16 @@
 //! What can be asked of a meeting, what must be known for it, and why it can be refused.
 
+mod needs;
+
 use tributary_identifiers::{
-    AttachmentId, KeyThumbprint, ParticipantId, RelayId, RelaySessionId, UserId,
+    KeyThumbprint, ParticipantId, RelayId, RelaySessionId, TerminalSessionId, UserId,
 };
 
 use crate::{
-    Attach, Caller, Detach, DisplayName, LeaveReason, MEMBERS_MAX, PARTICIPANTS_MAX, Present,
-    RelayName, RemoveMembers, SetMembers, Subject, UnixMillis,
+    Attach, Audience, Caller, ChatText, Detach, DisplayName, LeaveReason, MEMBERS_MAX,
+    PARTICIPANTS_MAX, RelayName, RemoveMembers, SetMembers, Subject, UnixMillis, WAITING_MAX,
 };
+pub use needs::{Needs, PlacesNeeded};
 
 /// What is to happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,19 +19,14 @@ pub enum Command {
     Join(Join),
     /// A relay says that a participant has left.
     Leave(Leave),
-    /// A participant switches the own microphone.
-    SetMuted {
-        /// Who.
-        participant: ParticipantId,
-        /// The state from now on.
-        muted: bool,
-    },
     /// The meeting ends for everybody.
     End,
     /// A relay is gone with all who are behind it.
     RelayLost {
         /// The run of its process.
         relay_session: RelaySessionId,
+        /// How long ago it was last heard, in ms.
+        silent: UnixMillis,
     },
     /// What the meeting is, is changed.
     Update(Update),
@@ -40,6 +38,8 @@ pub enum Command {
     Attach(Attach),
     /// A file is taken away.
     Detach(Detach),
+    /// The platform says something.
+    Announce(Announce),
 }
 
 /// A terminal comes in, or comes back.
@@ -61,6 +61,10 @@ pub struct Join {
     pub relay_session: RelaySessionId,
     /// True if the microphone is off.
     pub muted: bool,
+    /// The run of the terminal. Another one than before ends the one before.
+    pub session: TerminalSessionId,
+    /// True if it comes for events only: it is live in another meeting.
+    pub held: bool,
 }
 
 /// A relay says that a participant has left.
@@ -72,6 +76,17 @@ pub struct Leave {
     pub relay_session: RelaySessionId,
     /// Why.
     pub reason: LeaveReason,
+    /// How long ago the participant was last there, in ms.
+    pub silent: UnixMillis,
+}
+
+/// The platform says something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announce {
+    /// What.
+    pub text: ChatText,
+    /// To whom; `None`: to everybody who is in.
+    pub audience: Option<Audience>,
 }
 
 /// What a meeting is, is changed. What is absent stays as it is.
@@ -98,32 +113,6 @@ pub enum NewPassword {
     Hash(String),
 }
 
-/// What a command needs to know of a meeting beside its counters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Needs<'a> {
-    /// Which of those who are in.
-    pub present: PresentNeeded<'a>,
-    /// Whose place on the member list.
-    pub members: Vec<&'a UserId>,
-    /// Which file.
-    pub attachment: Option<&'a AttachmentId>,
-}
-
-/// Which of those who are in a command needs to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PresentNeeded<'a> {
-    /// None.
-    Nobody,
-    /// Who has this key.
-    Key(&'a KeyThumbprint),
-    /// This one.
-    Participant(ParticipantId),
-    /// Those kept in by this run of a relay.
-    RelaySession(&'a RelaySessionId),
-    /// All.
-    Everybody,
-}
-
 /// Why a command can't be applied. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -133,6 +122,15 @@ pub enum Refusal {
     /// As many are in as may be.
     #[error("the meeting is full: {PARTICIPANTS_MAX} participants are in")]
     Full,
+    /// As many wait in the lobby as may.
+    #[error("the lobby is full: {WAITING_MAX} wait in it; try again later")]
+    LobbyFull,
+    /// A host has taken the user out.
+    #[error("a host has taken this user out of the meeting")]
+    Removed,
+    /// The hosts let nobody else in.
+    #[error("the meeting is locked: its hosts let nobody else in for now")]
+    Locked,
     /// That participant is not in any more.
     #[error("participant {0} has left the meeting")]
     HasLeft(ParticipantId),
@@ -169,48 +167,4 @@ pub enum Refusal {
     /// There are too many files.
     #[error("a meeting may have at most {0} files; take one away first")]
     TooManyAttachments(u32),
-}
-
-impl Command {
-    /// What must be in the state that this is applied to.
-    #[must_use]
-    pub fn needs(&self) -> Needs<'_> {
-        let present = match self {
-            Self::Join(join) => PresentNeeded::Key(&join.key),
-            Self::Leave(leave) => PresentNeeded::Participant(leave.participant),
-            Self::SetMuted { participant, .. } => PresentNeeded::Participant(*participant),
-            Self::End => PresentNeeded::Everybody,
-            Self::RelayLost { relay_session } => PresentNeeded::RelaySession(relay_session),
-            _ => PresentNeeded::Nobody,
-        };
-        let mut attachment = None;
-        let members = match self {
-            Self::Update(update) => update.by.user().into_iter().collect(),
-            Self::SetMembers(set) => set.by.user().into_iter().chain(set.members.keys()).collect(),
-            Self::RemoveMembers(remove) => {
-                remove.by.user().into_iter().chain(&remove.members).collect()
-            }
-            Self::Attach(attach) => vec![&attach.attachment.by],
-            Self::Detach(detach) => {
-                attachment = Some(&detach.attachment);
-                detach.by.user().into_iter().collect()
-            }
-            _ => Vec::new(),
-        };
-        Needs { present, members, attachment }
-    }
-}
-
-impl PresentNeeded<'_> {
-    /// Whether `present` is one of them.
-    #[must_use]
-    pub fn include(&self, present: &Present) -> bool {
-        match self {
-            Self::Nobody => false,
-            Self::Key(key) => present.key == **key,
-            Self::Participant(id) => present.participant.id == *id,
-            Self::RelaySession(session) => present.relay_session == **session,
-            Self::Everybody => true,
-        }
-    }
 }

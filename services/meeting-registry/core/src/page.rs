@@ -2,7 +2,7 @@
 //! after whom or what to go on, so that it stays good while meetings and members come and go.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use tributary_identifiers::{MeetingId, UserId};
+use tributary_identifiers::{MeetingId, ParticipantId, UserId};
 
 use crate::UnixMillis;
 
@@ -91,6 +91,38 @@ impl MemberPageRequest {
     }
 }
 
+/// Which page of an attendance report is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttendancePageRequest {
+    /// At most so many, 1 to [`PAGE_SIZE_MAX`].
+    pub size: u32,
+    /// Participants after this one; from the first if absent.
+    pub after: Option<ParticipantId>,
+}
+
+impl AttendancePageRequest {
+    /// Reads a request: size 0 means the default, a size above the largest means the largest, an
+    /// empty token means the start.
+    ///
+    /// # Errors
+    /// The size is negative, or the token is not one that [`attendance_page_token`] made.
+    pub fn read(size: i32, token: &str) -> Result<Self, InvalidPage> {
+        let size = read_size(size, PAGE_SIZE_DEFAULT)?;
+        if token.is_empty() {
+            return Ok(Self { size, after: None });
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| InvalidPage::Token)?;
+        let bytes = <[u8; 4]>::try_from(bytes).map_err(|_| InvalidPage::Token)?;
+        Ok(Self { size, after: Some(ParticipantId(u32::from_be_bytes(bytes))) })
+    }
+}
+
+/// The token of the page after the one that ends with `last`.
+#[must_use]
+pub fn attendance_page_token(last: ParticipantId) -> String {
+    URL_SAFE_NO_PAD.encode(last.0.to_be_bytes())
+}
+
 /// The token of the page after the one that ends with `last`.
 #[must_use]
 pub fn member_page_token(last: &UserId) -> String {
@@ -162,6 +194,14 @@ mod tests {
         fn a_token_of_somebodys_own_making_is_read_or_refused_without_panic(token: String) {
             let _ = PageRequest::read(0, &token);
             let _ = MemberPageRequest::read(0, 500, &token);
+            let _ = AttendancePageRequest::read(0, &token);
+        }
+
+        #[test]
+        fn a_token_leads_on_after_its_participant(id: u32) {
+            let token = attendance_page_token(ParticipantId(id));
+            let page = AttendancePageRequest::read(0, &token).unwrap();
+            prop_assert_eq!(page.after, Some(ParticipantId(id)));
         }
 
         #[test]

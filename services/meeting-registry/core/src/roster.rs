@@ -1,10 +1,10 @@
 //! Who is in, as told by the events alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tributary_identifiers::{ParticipantId, RelayId};
 
-use crate::{Event, Happening, Participant, RelayName};
+use crate::{Event, Happening, MeetingState, Participant, RelayName};
 
 /// Everybody who is in a meeting after some event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub struct Roster {
     participants: BTreeMap<ParticipantId, Participant>,
     event_number: u64,
     ended: bool,
+    state: MeetingState,
+    talks: BTreeMap<ParticipantId, BTreeSet<ParticipantId>>,
 }
 
 /// The participants behind one relay.
@@ -44,7 +46,25 @@ impl Roster {
         participants: impl IntoIterator<Item = Participant>,
     ) -> Self {
         let participants = participants.into_iter().map(|one| (one.id, one)).collect();
-        Self { participants, event_number, ended }
+        let (state, talks) = (MeetingState::default(), BTreeMap::new());
+        Self { participants, event_number, ended, state, talks }
+    }
+
+    /// With what is true of the meeting beside who is in it.
+    #[must_use]
+    pub const fn with_state(mut self, state: MeetingState) -> Self {
+        self.state = state;
+        self
+    }
+
+    /// With who talks to whom only.
+    #[must_use]
+    pub fn with_talks(
+        mut self,
+        talks: impl IntoIterator<Item = (ParticipantId, BTreeSet<ParticipantId>)>,
+    ) -> Self {
+        self.talks.extend(talks.into_iter().filter(|(_, targets)| !targets.is_empty()));
+        self
     }
 
     /// Takes the next event in.
@@ -57,24 +77,65 @@ impl Roster {
             return Err(OutOfOrder { expected, found: event.number });
         }
         self.event_number = expected;
+        self.take(event);
+        Ok(())
+    }
+
+    fn take(&mut self, event: &Event) {
         match &event.what {
             Happening::Joined(participant) => {
                 self.participants.insert(participant.id, participant.clone());
             }
             Happening::Left { participant, .. } => {
                 self.participants.remove(participant);
-            }
-            Happening::Muted { participant, muted } => {
-                if let Some(participant) = self.participants.get_mut(participant) {
-                    participant.muted = *muted;
+                self.talks.remove(participant);
+                if self.state.spotlight == Some(*participant) {
+                    self.state.spotlight = None;
                 }
             }
+            Happening::Muted { participant, muted, .. } => {
+                self.change(*participant, |one| one.muted = *muted);
+            }
+            Happening::PresenceChanged { participant, presence } => {
+                self.change(*participant, |one| one.presence = *presence);
+            }
+            Happening::HandChanged { participant, raised, .. } => {
+                let hand_raised = if *raised { event.number } else { 0 };
+                self.change(*participant, |one| one.hand_raised = hand_raised);
+            }
+            Happening::CheckedIn { participant } => {
+                self.change(*participant, |one| one.checked_in_at = Some(event.at));
+            }
+            Happening::HostChanged { participant, host } => {
+                self.change(*participant, |one| one.host = *host);
+            }
+            Happening::NameChanged { participant, name } => {
+                self.change(*participant, |one| one.display_name = name.clone());
+            }
+            Happening::TalkChanged { participant, targets } if targets.is_empty() => {
+                self.talks.remove(participant);
+            }
+            Happening::TalkChanged { participant, targets } => {
+                self.talks.insert(*participant, targets.clone());
+            }
+            Happening::LockChanged { locked } => self.state.locked = *locked,
+            Happening::SpotlightChanged { participant } => self.state.spotlight = *participant,
             Happening::Ended => self.ended = true,
             Happening::MembersChanged(_)
             | Happening::MeetingChanged
-            | Happening::AttachmentsChanged(_) => {}
+            | Happening::AttachmentsChanged(_)
+            | Happening::ChatMessage(_)
+            | Happening::AskedToUnmute { .. }
+            | Happening::OperationRefused { .. }
+            | Happening::OperationDone
+            | Happening::Announcement(_) => {}
         }
-        Ok(())
+    }
+
+    fn change(&mut self, id: ParticipantId, how: impl FnOnce(&mut Participant)) {
+        if let Some(participant) = self.participants.get_mut(&id) {
+            how(participant);
+        }
     }
 
     /// Everybody, by participant id.
@@ -92,6 +153,19 @@ impl Roster {
     #[must_use]
     pub const fn ended(&self) -> bool {
         self.ended
+    }
+
+    /// What is true of the meeting beside who is in it.
+    #[must_use]
+    pub const fn state(&self) -> MeetingState {
+        self.state
+    }
+
+    /// Who talks to some only, and to whom.
+    pub fn talks(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (ParticipantId, &BTreeSet<ParticipantId>)> {
+        self.talks.iter().map(|(id, targets)| (*id, targets))
     }
 
     /// Everybody by relay, in the order of relay ids.

@@ -1,23 +1,31 @@
 //! The state machine of one meeting.
 //!
-//! A state is the meeting, its counters, who is in, who is on the member list and what is attached.
-//! For one command not all of the last three are needed; [`Command::needs`] says which, so that a
-//! join into a meeting of thousands reads one row. Applying a command to such a part and to the whole
-//! has the same outcome.
+//! A state is the meeting, its counters, who is or was in, who is on the member list, whom hosts have
+//! taken out, and what is attached. For one command not all of that is needed; [`Command::needs`] and
+//! [`Operation::needs`](crate::Operation::needs) say what is, so that a join into a meeting of
+//! thousands reads one row. Applying it to such a part and to the whole has the same outcome.
 
+mod acting;
+mod hosting;
+mod joining;
 mod managing;
+mod operating;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tributary_identifiers::{AttachmentId, KeyThumbprint, ParticipantId, RelaySessionId, UserId};
+use tributary_identifiers::{AttachmentId, KeyThumbprint, ParticipantId, UserId};
 
 use crate::{
-    Attachment, Command, Event, Happening, Join, Leave, LeaveReason, Meeting, Participant, Present,
-    Refusal, Role, UnixMillis,
+    Attachment, Audience, Command, Event, Happening, Meeting, MeetingState, Present, Refusal, Role,
+    UnixMillis,
 };
+pub use operating::Operated;
 
 /// How many may be in one meeting at once: the largest that has been designed for.
 pub const PARTICIPANTS_MAX: u32 = 5_000;
+
+/// How many may wait in one lobby at once, beside those who are in.
+pub const WAITING_MAX: u32 = 500;
 
 /// Where a meeting's log and its participant ids are, and how much of everything there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,14 +34,18 @@ pub struct Counters {
     pub next_event: u64,
     /// The id of the next participant.
     pub next_participant: u32,
-    /// How many are in.
+    /// How many are in or wait in the lobby.
     pub present: u32,
+    /// How many of them wait in the lobby.
+    pub waiting: u32,
     /// How many are on the member list.
     pub members: u32,
     /// How many files are attached.
     pub attachments: u32,
     /// Their bytes together.
     pub attachment_bytes: u64,
+    /// When the last event happened; the next does not happen before it.
+    pub last_event_at: UnixMillis,
 }
 
 impl Default for Counters {
@@ -43,9 +55,11 @@ impl Default for Counters {
             next_event: 1,
             next_participant: 1,
             present: 0,
+            waiting: 0,
             members: 1,
             attachments: 0,
             attachment_bytes: 0,
+            last_event_at: 0,
         }
     }
 }
@@ -55,8 +69,11 @@ impl Default for Counters {
 pub struct State {
     meeting: Meeting,
     counters: Counters,
+    floor: MeetingState,
     participants: BTreeMap<ParticipantId, Present>,
+    gone: BTreeMap<ParticipantId, Present>,
     members: BTreeMap<UserId, Role>,
+    removed: BTreeSet<UserId>,
     attachments: BTreeMap<AttachmentId, Attachment>,
 }
 
@@ -68,15 +85,43 @@ impl State {
         counters: Counters,
         participants: impl IntoIterator<Item = Present>,
     ) -> Self {
-        let participants = participants.into_iter().map(|one| (one.participant.id, one)).collect();
-        let (members, attachments) = (BTreeMap::new(), BTreeMap::new());
-        Self { meeting, counters, participants, members, attachments }
+        Self {
+            meeting,
+            counters,
+            floor: MeetingState::default(),
+            participants: by_id(participants),
+            gone: BTreeMap::new(),
+            members: BTreeMap::new(),
+            removed: BTreeSet::new(),
+            attachments: BTreeMap::new(),
+        }
+    }
+
+    /// With what is true of the meeting beside who is in it.
+    #[must_use]
+    pub const fn with_floor(mut self, floor: MeetingState) -> Self {
+        self.floor = floor;
+        self
+    }
+
+    /// With those who have left and are needed, as they last were.
+    #[must_use]
+    pub fn with_gone(mut self, gone: impl IntoIterator<Item = Present>) -> Self {
+        self.gone.extend(by_id(gone));
+        self
     }
 
     /// With those of the member list that are needed.
     #[must_use]
     pub fn with_members(mut self, members: impl IntoIterator<Item = (UserId, Role)>) -> Self {
         self.members.extend(members);
+        self
+    }
+
+    /// With those whom hosts have taken out and who are needed.
+    #[must_use]
+    pub fn with_removed(mut self, users: impl IntoIterator<Item = UserId>) -> Self {
+        self.removed.extend(users);
         self
     }
 
@@ -99,15 +144,32 @@ impl State {
         self.counters
     }
 
+    /// What is true of the meeting beside who is in it.
+    #[must_use]
+    pub const fn floor(&self) -> MeetingState {
+        self.floor
+    }
+
     /// Who is in, of those that were given to [`State::new`] or have joined since, by id.
     pub fn participants(&self) -> impl ExactSizeIterator<Item = &Present> {
         self.participants.values()
+    }
+
+    /// Who has left, of those that were given to [`State::with_gone`] or have left since, by id.
+    pub fn gone(&self) -> impl ExactSizeIterator<Item = &Present> {
+        self.gone.values()
     }
 
     /// One who is in.
     #[must_use]
     pub fn participant(&self, id: ParticipantId) -> Option<&Present> {
         self.participants.get(&id)
+    }
+
+    /// One who is or was in.
+    #[must_use]
+    pub fn place(&self, id: ParticipantId) -> Option<&Present> {
+        self.participants.get(&id).or_else(|| self.gone.get(&id))
     }
 
     /// Who is in with this terminal key.
@@ -121,6 +183,11 @@ impl State {
         self.members.iter().map(|(user, role)| (user, *role))
     }
 
+    /// Whom hosts have taken out, of those that were given to [`State::with_removed`] or since.
+    pub fn removed(&self) -> impl ExactSizeIterator<Item = &UserId> {
+        self.removed.iter()
+    }
+
     /// What is attached, of what was given to [`State::with_attachments`] or has come since.
     pub fn attachments(&self) -> impl ExactSizeIterator<Item = &Attachment> {
         self.attachments.values()
@@ -131,158 +198,46 @@ impl State {
     /// # Errors
     /// The command can't be applied; the state is as before.
     pub fn apply(&mut self, command: Command, now: UnixMillis) -> Result<Vec<Event>, Refusal> {
+        let now = self.event_time(now);
         match command {
             Command::Join(join) => self.join(join, now),
             Command::Leave(leave) => self.leave(&leave, now),
-            Command::SetMuted { participant, muted } => self.set_muted(participant, muted, now),
             Command::End => Ok(self.end(now)),
-            Command::RelayLost { relay_session } => Ok(self.lose_relay(&relay_session, now)),
+            Command::RelayLost { relay_session, silent } => {
+                Ok(self.lose_relay(&relay_session, silent, now))
+            }
             Command::Update(update) => self.update(update, now),
             Command::SetMembers(set) => self.set_members(set, now),
             Command::RemoveMembers(remove) => self.remove_members(remove, now),
             Command::Attach(attach) => self.attach(attach, now),
             Command::Detach(detach) => self.detach(&detach, now),
+            Command::Announce(announce) => self.announce(announce, now),
         }
     }
 
-    fn join(&mut self, join: Join, now: UnixMillis) -> Result<Vec<Event>, Refusal> {
-        if self.meeting.ended_at.is_some() {
-            return Err(Refusal::Ended);
-        }
-        let known = self.with_key(&join.key).cloned();
-        match known {
-            Some(known) if known.participant.user_id == join.user_id => {
-                Ok(self.come_back(&known, join, now))
-            }
-            // A participant is one user: another user at the same terminal is another participant.
-            Some(known) => {
-                let id = self.next_participant_id()?;
-                let left = self.remove(known.participant.id, LeaveReason::Left, now);
-                Ok(vec![left, self.come_in(id, join, now)])
-            }
-            None if self.counters.present >= PARTICIPANTS_MAX => Err(Refusal::Full),
-            None => {
-                let id = self.next_participant_id()?;
-                Ok(vec![self.come_in(id, join, now)])
-            }
-        }
+    /// When something happens that is applied now: clocks may differ, but time does not go back.
+    fn event_time(&self, now: UnixMillis) -> UnixMillis {
+        now.max(self.counters.last_event_at)
     }
 
-    /// The next id; the last number is never given out, so that there always is a next.
-    const fn next_participant_id(&self) -> Result<ParticipantId, Refusal> {
-        match self.counters.next_participant {
-            u32::MAX => Err(Refusal::Full),
-            id => Ok(ParticipantId(id)),
-        }
+    fn has_been(&self, id: ParticipantId) -> bool {
+        (1..self.counters.next_participant).contains(&id.0)
     }
 
-    fn come_in(&mut self, id: ParticipantId, join: Join, now: UnixMillis) -> Event {
-        self.counters.next_participant += 1;
-        self.counters.present += 1;
-        let present = join.present(id, now);
-        let participant = present.participant.clone();
-        self.participants.insert(id, present);
-        self.happen(Happening::Joined(participant), now)
-    }
-
-    /// Somebody who is in comes again: under another relay, after a reload, or just once more.
-    fn come_back(&mut self, known: &Present, join: Join, now: UnixMillis) -> Vec<Event> {
-        let present = join.present(known.participant.id, known.participant.joined_at);
-        if present == *known {
-            return Vec::new();
-        }
-        let participant = present.participant.clone();
-        self.participants.insert(participant.id, present);
-        vec![self.happen(Happening::Joined(participant), now)]
-    }
-
-    fn leave(&mut self, leave: &Leave, now: UnixMillis) -> Result<Vec<Event>, Refusal> {
-        match self.find(leave.participant) {
-            Ok(present) if present.relay_session == leave.relay_session => {
-                Ok(vec![self.remove(leave.participant, leave.reason, now)])
-            }
-            Ok(_) | Err(Refusal::HasLeft(_)) => Ok(Vec::new()),
-            Err(refusal) => Err(refusal),
-        }
-    }
-
-    fn set_muted(
-        &mut self,
-        id: ParticipantId,
-        muted: bool,
-        now: UnixMillis,
-    ) -> Result<Vec<Event>, Refusal> {
-        let ended = self.meeting.ended_at.is_some();
-        let present = match self.find(id) {
-            Err(Refusal::HasLeft(_)) if ended => return Err(Refusal::Ended),
-            found => found?,
-        };
-        if present.participant.muted == muted {
-            return Ok(Vec::new());
-        }
-        present.participant.muted = muted;
-        Ok(vec![self.happen(Happening::Muted { participant: id, muted }, now)])
-    }
-
-    fn end(&mut self, now: UnixMillis) -> Vec<Event> {
-        if self.meeting.ended_at.is_some() {
-            return Vec::new();
-        }
-        let everybody: Vec<_> = self.participants.keys().copied().collect();
-        let mut events: Vec<_> = everybody
-            .into_iter()
-            .map(|id| self.remove(id, LeaveReason::MeetingEnded, now))
-            .collect();
-        self.meeting.ended_at = Some(now);
-        self.meeting.invites_at = None;
-        events.push(self.happen(Happening::Ended, now));
-        events
-    }
-
-    fn lose_relay(&mut self, relay_session: &RelaySessionId, now: UnixMillis) -> Vec<Event> {
-        let lost: Vec<_> = self
-            .participants
-            .values()
-            .filter(|present| present.relay_session == *relay_session)
-            .map(|present| present.participant.id)
-            .collect();
-        lost.into_iter().map(|id| self.remove(id, LeaveReason::RelayLost, now)).collect()
-    }
-
-    fn find(&mut self, id: ParticipantId) -> Result<&mut Present, Refusal> {
-        let has_been = (1..self.counters.next_participant).contains(&id.0);
-        match self.participants.get_mut(&id) {
-            Some(present) => Ok(present),
-            None if has_been => Err(Refusal::HasLeft(id)),
-            None => Err(Refusal::UnknownParticipant(id)),
-        }
-    }
-
-    fn remove(&mut self, id: ParticipantId, reason: LeaveReason, now: UnixMillis) -> Event {
-        self.participants.remove(&id);
-        self.counters.present = self.counters.present.saturating_sub(1);
-        self.happen(Happening::Left { participant: id, reason }, now)
-    }
-
+    /// Something happens that everybody is told.
     fn happen(&mut self, what: Happening, now: UnixMillis) -> Event {
+        self.tell(None, what, now)
+    }
+
+    /// Something happens that some are told.
+    fn tell(&mut self, audience: Option<Audience>, what: Happening, now: UnixMillis) -> Event {
         let number = self.counters.next_event;
         self.counters.next_event += 1;
-        Event { number, at: now, what }
+        self.counters.last_event_at = now;
+        Event { number, at: now, cause: None, audience, what }
     }
 }
 
-impl Join {
-    fn present(self, id: ParticipantId, joined_at: UnixMillis) -> Present {
-        let participant = Participant {
-            id,
-            user_id: self.user_id,
-            display_name: self.display_name,
-            guest: self.guest,
-            relay_id: self.relay_id,
-            relay_name: self.relay_name,
-            muted: self.muted,
-            joined_at,
-        };
-        Present { participant, key: self.key, relay_session: self.relay_session }
-    }
+fn by_id(places: impl IntoIterator<Item = Present>) -> BTreeMap<ParticipantId, Present> {
+    places.into_iter().map(|one| (one.participant.id, one)).collect()
 }

@@ -43,11 +43,6 @@ impl Streams {
         Self { bus, events_ensured, notices_ensured }
     }
 
-    /// Sends what is buffered and closes.
-    pub async fn drain(&self) {
-        self.bus.drain().await;
-    }
-
     async fn store(&self, to: &Address, payload: Bytes) -> Result<(), PublishError> {
         match to {
             Address::Meeting { meeting, number } => {

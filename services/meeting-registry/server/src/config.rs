@@ -18,7 +18,8 @@ const ATTACHMENTS_LIMIT: u32 = 1_000;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// After how many seconds of silence a relay is lost, with all who are behind it. Relays renew
-    /// themselves several times in that.
+    /// themselves every 2 seconds; together with the sweep it is what a lost relay's participants are
+    /// offline in: within 10 seconds by default.
     pub relay_silence_seconds: u64,
     /// How often lost relays are looked for, in seconds.
     pub sweep_interval_seconds: u64,
@@ -39,8 +40,8 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            relay_silence_seconds: 15,
-            sweep_interval_seconds: 3,
+            relay_silence_seconds: 8,
+            sweep_interval_seconds: 1,
             attachments: String::new(),
             attachment_bytes_max: 25 * MIB,
             attachments_bytes_max: 250 * MIB,
@@ -160,7 +161,7 @@ mod tests {
         check(|config| config.relay_silence_seconds = 0, InvalidConfig::RelaySilence);
         check(|config| config.relay_silence_seconds = 3601, InvalidConfig::RelaySilence);
         check(|config| config.sweep_interval_seconds = 0, InvalidConfig::SweepInterval);
-        check(|config| config.sweep_interval_seconds = 16, InvalidConfig::SweepInterval);
+        check(|config| config.sweep_interval_seconds = 9, InvalidConfig::SweepInterval);
         check(|config| config.attachments = "data".into(), InvalidConfig::Attachments);
         check(|config| config.attachment_bytes_max = 0, InvalidConfig::AttachmentBytes);
         check(|config| config.attachment_bytes_max = 1 << 31, InvalidConfig::AttachmentBytes);

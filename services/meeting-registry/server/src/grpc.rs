@@ -1,6 +1,10 @@
 //! From requests to the domain and back.
 
+mod announcing;
 mod attachments;
+mod attendance;
+mod coming;
+mod log;
 mod managing;
 mod meeting_service;
 mod notices;

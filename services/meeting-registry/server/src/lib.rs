@@ -2,13 +2,15 @@
 //!
 //! It answers `tributary.registry.v1.RegistryService` and `tributary.admin.v1.MeetingService` from
 //! its database. What a command does is decided in `tributary-meeting-registry-core`; [`Store`]
-//! reads what the decision needs and writes what has happened, in one transaction. Beside that four
-//! things run: [`Publisher`] tells events and notices, [`Scheduler`] invites to meetings that begin,
-//! [`Sweeper`] takes out who is behind a lost relay, and [`Remover`] removes files nobody wants.
+//! reads what the decision needs and writes what has happened, in one transaction. Beside that five
+//! things run: `operations` applies what participants do, [`Publisher`] tells events and notices,
+//! [`Scheduler`] invites to meetings that begin, [`Sweeper`] takes out who is behind a lost relay,
+//! and [`Remover`] removes files nobody wants.
 //!
-//! **Invariants:** the database is the truth, and any replica takes any meeting; an event or notice
-//! is told only after it is committed, and in the end always; nobody is invited twice for one
-//! beginning; no call waits for NATS, but for the bytes of attached files if they are kept there.
+//! **Invariants:** the database is the truth, and any replica takes any meeting; an operation leaves
+//! its stream only after it is committed; an event or notice is told only after it is committed, and
+//! in the end always; nobody is invited twice for one beginning; no call waits for NATS, but for the
+//! bytes of attached files if they are kept there.
 //!
 //! Start with [`Server::load`].
 
@@ -18,6 +20,7 @@ mod clock;
 mod config;
 mod grpc;
 mod metrics;
+mod operations;
 mod publisher;
 mod registry;
 mod scheduler;
@@ -37,7 +40,7 @@ pub use registry::{CreateError, OperatingSystem, RandomSource, Registry, UpdateE
 pub use scheduler::Scheduler;
 pub use server::{Error, Server};
 pub use store::{
-    Address, Applied, Begun, Line, Migrations, NewMeeting, Operation, Outbox, Shared, Store,
-    StoreError, Untold,
+    Address, Applied, Begun, Line, Migrations, NewMeeting, Operated, Outbox, Received, Shared,
+    Store, StoreError, Untold,
 };
 pub use sweeper::Sweeper;

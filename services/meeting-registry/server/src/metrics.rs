@@ -44,20 +44,36 @@ pub fn describe() {
 /// Counts events that have been committed.
 pub fn applied(events: &[Event]) {
     for event in events {
-        let kind = match &event.what {
-            Happening::Joined(_) => "joined",
-            Happening::Left { .. } => "left",
-            Happening::Muted { .. } => "muted",
-            Happening::Ended => "ended",
-            Happening::MembersChanged(_) => "members_changed",
-            Happening::MeetingChanged => "meeting_changed",
-            Happening::AttachmentsChanged(change) => {
-                let bytes = change.added.as_ref().map_or(0, |attachment| attachment.size);
-                counter!(ATTACHED_BYTES).increment(bytes);
-                "attachments_changed"
-            }
-        };
-        counter!(EVENTS, "kind" => kind).increment(1);
+        if let Happening::AttachmentsChanged(change) = &event.what {
+            let bytes = change.added.as_ref().map_or(0, |attachment| attachment.size);
+            counter!(ATTACHED_BYTES).increment(bytes);
+        }
+        counter!(EVENTS, "kind" => kind(&event.what)).increment(1);
+    }
+}
+
+const fn kind(what: &Happening) -> &'static str {
+    match what {
+        Happening::Joined(_) => "joined",
+        Happening::Left { .. } => "left",
+        Happening::Muted { .. } => "muted",
+        Happening::Ended => "ended",
+        Happening::MembersChanged(_) => "members_changed",
+        Happening::MeetingChanged => "meeting_changed",
+        Happening::AttachmentsChanged(_) => "attachments_changed",
+        Happening::PresenceChanged { .. } => "presence_changed",
+        Happening::HandChanged { .. } => "hand_changed",
+        Happening::CheckedIn { .. } => "checked_in",
+        Happening::ChatMessage(_) => "chat_message",
+        Happening::TalkChanged { .. } => "talk_changed",
+        Happening::AskedToUnmute { .. } => "asked_to_unmute",
+        Happening::LockChanged { .. } => "lock_changed",
+        Happening::HostChanged { .. } => "host_changed",
+        Happening::SpotlightChanged { .. } => "spotlight_changed",
+        Happening::NameChanged { .. } => "name_changed",
+        Happening::OperationRefused { .. } => "operation_refused",
+        Happening::OperationDone => "operation_done",
+        Happening::Announcement(_) => "announcement",
     }
 }
 

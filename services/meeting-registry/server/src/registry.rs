@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use tributary_identifiers::{
-    MeetingId, MeetingIdVersion, OrganisationId, ParticipantId, UnixSeconds,
-};
+use tributary_identifiers::{MeetingId, MeetingIdVersion, OrganisationId, RequestId, UnixSeconds};
 use tributary_meeting_registry_core::{
-    Command, Draft, InvalidDraft, Join, Meeting, NewPassword, Participant, Proposal, Update,
+    Announce, Command, Draft, InvalidDraft, Join, Meeting, NewPassword, Participant, Proposal,
+    Update,
 };
 use tributary_message_bus::subjects::MeetingScope;
 use tributary_password_hash::{HashError, Hasher};
 
-use crate::store::{Applied, NewMeeting, Operation, Store, StoreError};
+use crate::store::{Applied, NewMeeting, Store, StoreError};
 
 /// How often an id is drawn for one meeting. With 1,000 meetings a second each draw fails once in
 /// 268,000 times, so that this many in a row mean a broken generator.
@@ -94,7 +93,7 @@ impl Registry {
         organisation: OrganisationId,
         proposal: &Proposal<'_>,
     ) -> Result<Meeting, CreateError> {
-        let created_at = self.store.clock().now();
+        let created_at = self.store.clock().wall();
         let draft = Draft::read(proposal, created_at)?;
         let password_hash = match proposal.password {
             "" => None,
@@ -165,25 +164,23 @@ impl Registry {
     ) -> Result<Applied, StoreError> {
         // Who comes onto a list is invited now or by the scheduler: both go by the same clock.
         let now = match command {
-            Command::SetMembers(_) => self.store.shared_now().await?,
+            Command::SetMembers(_) => self.store.calendar_now().await?,
             _ => self.store.clock().now(),
         };
         self.store.apply(meeting, command, now).await
     }
 
-    /// Switches a participant's microphone, as an operation; returns the event's number, 0 for none.
+    /// Says something, once for one `request`; returns the number of the event.
     ///
     /// # Errors
-    /// See [`Store::operate`].
-    pub async fn set_muted(
+    /// See [`Store::announce`].
+    pub async fn announce(
         &self,
         meeting: &MeetingScope,
-        operation: &Operation,
-        participant: ParticipantId,
-        muted: bool,
+        request: &RequestId,
+        announce: Announce,
     ) -> Result<u64, StoreError> {
-        let command = Command::SetMuted { participant, muted };
-        self.store.operate(meeting, operation, command, self.store.clock().now()).await
+        self.store.announce(meeting, request, announce, self.store.clock().now()).await
     }
 
     /// Ends a meeting if it is running, and removes it.

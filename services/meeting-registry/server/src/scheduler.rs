@@ -58,7 +58,7 @@ impl Scheduler {
     /// # Errors
     /// The database could not answer: what is left is found by the next look.
     pub async fn look(&mut self) -> Result<usize, StoreError> {
-        let now = self.store.shared_now().await?;
+        let now = self.store.calendar_now().await?;
         let invited = self.begin_due(now).await?;
         if now.saturating_sub(self.forgot_at) >= FORGET_EVERY_MS || now < self.forgot_at {
             self.forgot_at = now;

@@ -18,6 +18,7 @@ use crate::{
     config::{Config, InvalidConfig},
     grpc::{MeetingApi, RegistryApi},
     metrics,
+    operations::{self, OperationConsumer},
     publisher::Publisher,
     registry::{OperatingSystem, Registry},
     scheduler::Scheduler,
@@ -33,7 +34,7 @@ pub struct Server {
     registry: Registry,
     config: Config,
     attachments: Attachments,
-    streams: Arc<Streams>,
+    bus: ControlBus,
     platform: Platform,
 }
 
@@ -59,6 +60,7 @@ impl Server {
     /// See [`Error`].
     pub async fn load(config: Config, platform: Platform) -> Result<Self, Error> {
         metrics::describe();
+        operations::describe();
         config.check()?;
         let readiness = platform.readiness.dependency("meeting-registry database");
         let connection =
@@ -74,7 +76,7 @@ impl Server {
         let files = Arc::new(Files::at(place, &bus, config.attachments_jetstream_bytes_max));
         let attachments = Attachments::new(store.clone(), files, config.attachment_limits());
         let registry = Registry::new(store, Hasher::default(), Arc::new(OperatingSystem));
-        Ok(Self { registry, config, attachments, streams: Arc::new(Streams::new(bus)), platform })
+        Ok(Self { registry, config, attachments, bus, platform })
     }
 
     /// Adds what this service answers.
@@ -86,26 +88,28 @@ impl Server {
             .add_service(MeetingServiceServer::new(meetings));
     }
 
-    /// Tells events and notices, invites to what begins, takes out lost relays and removes unwanted
-    /// files, until the shutdown.
+    /// Applies operations, tells events and notices, invites to what begins, takes out lost relays and
+    /// removes unwanted files, until the shutdown.
     ///
     /// # Errors
     /// None.
     pub async fn run(self) -> Result<(), Error> {
         let store = self.registry.store();
+        let streams = Arc::new(Streams::new(self.bus.clone()));
         let publisher = |outbox| {
-            let sink: Arc<dyn Sink> = Arc::<Streams>::clone(&self.streams);
+            let sink: Arc<dyn Sink> = Arc::<Streams>::clone(&streams);
             Publisher::new(store.clone(), outbox, sink)
         };
         let shutdown = &self.platform.shutdown;
         tokio::join!(
+            OperationConsumer::new(self.bus.clone(), store.clone()).run(shutdown.clone()),
             publisher(Outbox::Events).run(shutdown.clone()),
             publisher(Outbox::Notices).run(shutdown.clone()),
             Sweeper::new(store.clone(), &self.config).run(shutdown.clone()),
             Scheduler::new(store.clone()).run(shutdown.clone()),
             Remover::new(self.attachments.clone()).run(shutdown.clone()),
         );
-        self.streams.drain().await;
+        self.bus.drain().await;
         Ok(())
     }
 }

@@ -16,11 +16,15 @@ mod migrations;
 mod notice;
 mod notice_outbox;
 mod notices;
+mod operate;
 mod operation;
 mod outbox;
 mod participant;
 mod reading;
+mod record;
 mod relay;
+mod removed_user;
+mod reuse;
 mod telling;
 mod unwanted_file;
 mod writing;
@@ -40,11 +44,12 @@ use tributary_meeting_registry_core::{
 use tributary_message_bus::subjects::MeetingScope;
 
 use crate::clock::Clock;
-pub use apply::{Applied, Operation};
+pub use apply::Applied;
 pub use migrations::Migrations;
 use notice::Once;
 use notices::Batch;
 pub use notices::{Begun, Shared};
+pub use operate::{Operated, Received};
 use telling::Outboxes;
 pub use telling::{Address, Line, Outbox, Untold};
 
@@ -84,9 +89,6 @@ pub enum StoreError {
     /// The meeting's state does not allow it.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// An operation's id has been used with another body.
-    #[error("the operation id has been used for another operation")]
-    OperationReused,
     /// A file came too late: it is being removed already.
     #[error("the upload took too long")]
     FileGivenUp,
@@ -170,7 +172,7 @@ impl Store {
     /// # Errors
     /// There is none, or the database could not answer.
     pub async fn meeting(&self, scope: &MeetingScope) -> Result<Meeting, StoreError> {
-        find_meeting(&self.database, scope, self.clock.now()).await?.try_into()
+        find_meeting(&self.database, scope, self.clock.wall()).await?.try_into()
     }
 
     /// Meetings from the newest on, or after one of them, at most `limit`.
@@ -207,15 +209,17 @@ impl Store {
     /// There is no such meeting, a row is malformed, or the database could not answer.
     pub async fn roster(&self, scope: &MeetingScope) -> Result<(Meeting, Roster), StoreError> {
         let snapshot = self.begin_snapshot().await?;
-        let row = find_meeting(&snapshot, scope, self.clock.now()).await?;
+        let row = find_meeting(&snapshot, scope, self.clock.wall()).await?;
         let present = present(scope).all(&snapshot).await?;
         snapshot.commit().await?;
-        let participants = present
-            .into_iter()
-            .map(|row| Present::try_from(row).map(|present| present.participant))
-            .collect::<Result<Vec<_>, _>>()?;
+        let present = present.into_iter().map(Present::try_from).collect::<Result<Vec<_>, _>>()?;
+        let talks: Vec<_> =
+            present.iter().map(|one| (one.participant.id, one.talk.clone())).collect();
+        let participants = present.into_iter().map(|present| present.participant);
         let last = row.counters()?.next_event.saturating_sub(1);
-        let roster = Roster::at(last, row.ended_at.is_some(), participants);
+        let roster = Roster::at(last, row.ended_at.is_some(), participants)
+            .with_state(row.floor()?)
+            .with_talks(talks);
         Ok((row.try_into()?, roster))
     }
 
@@ -229,7 +233,7 @@ impl Store {
         after: u64,
         limit: u64,
     ) -> Result<Vec<Vec<u8>>, StoreError> {
-        find_meeting(&self.database, scope, self.clock.now()).await?;
+        find_meeting(&self.database, scope, self.clock.wall()).await?;
         let Ok(after) = i64::try_from(after) else { return Ok(Vec::new()) };
         let (organisation, meeting) = key(scope);
         let rows = event::Entity::find()
@@ -289,11 +293,15 @@ async fn find_meeting(
 
 /// Those who are in.
 fn present(scope: &MeetingScope) -> sea_orm::Select<participant::Entity> {
+    places(scope).filter(participant::Column::LeftAt.is_null())
+}
+
+/// Those who are or were in.
+fn places(scope: &MeetingScope) -> sea_orm::Select<participant::Entity> {
     let (organisation, meeting) = key(scope);
     participant::Entity::find()
         .filter(participant::Column::Organisation.eq(organisation))
         .filter(participant::Column::MeetingId.eq(meeting))
-        .filter(participant::Column::LeftAt.is_null())
 }
 
 fn from_millis(at: UnixMillis) -> Result<i64, StoreError> {

@@ -16,12 +16,15 @@ const MISSED_SWEEPS_MAX: u32 = 3;
 /// How long a relay session is remembered that has nobody behind it. Far longer than any join can
 /// be under way.
 const FORGET_AFTER_MS: UnixMillis = 3600 * 1000;
+/// How often they are forgotten.
+const FORGET_EVERY_MS: UnixMillis = 60 * 1000;
 
 /// Looks for lost relays.
 pub struct Sweeper {
     store: Store,
     listening: Listening,
     interval: Duration,
+    forgot_at: UnixMillis,
 }
 
 impl Sweeper {
@@ -32,7 +35,7 @@ impl Sweeper {
         let interval = config.sweep_interval();
         let gap_max = millis(interval * MISSED_SWEEPS_MAX);
         let listening = Listening::new(millis(config.relay_silence()), gap_max);
-        Self { store, listening, interval }
+        Self { store, listening, interval, forgot_at: 0 }
     }
 
     /// Sweeps until `shutdown`.
@@ -48,7 +51,7 @@ impl Sweeper {
         }
     }
 
-    /// Looks once; returns how many relay sessions have been taken out, counted by meeting.
+    /// Looks once, and dates who is taken out by when their relay was last heard; returns how many relay sessions have been taken out, counted by meeting.
     ///
     /// # Errors
     /// The database could not answer: the silence until now is not held against any relay.
@@ -69,10 +72,9 @@ impl Sweeper {
         let mut taken_out = 0;
         for (meeting, session) in self.store.lost_relays(silent_since).await? {
             let event_time = self.store.clock().now();
-            let outcome = self
-                .store
-                .take_out_relay(&meeting, session.clone(), silent_since, event_time)
-                .await;
+            let (scope, relay) = (&meeting, session.clone());
+            let outcome =
+                self.store.take_out_relay(scope, relay, silent_since, now, event_time).await;
             match outcome {
                 Ok(false) | Err(StoreError::NoSuchMeeting) => {}
                 Ok(true) => {
@@ -83,7 +85,10 @@ impl Sweeper {
                 Err(error) => return Err(error),
             }
         }
-        self.store.forget_relays(now.saturating_sub(FORGET_AFTER_MS)).await?;
+        if now.abs_diff(self.forgot_at) >= FORGET_EVERY_MS {
+            self.forgot_at = now;
+            self.store.forget_relays(now.saturating_sub(FORGET_AFTER_MS)).await?;
+        }
         Ok(taken_out)
     }
 }

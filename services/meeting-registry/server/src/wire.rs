@@ -1,71 +1,62 @@
-//! From the domain to the contracts.
+//! From the domain to the contracts; and back, of what is read from stored events.
+
+mod events;
 
 use prost::Message as _;
 use prost_types::Timestamp;
 use tributary_contracts::{
-    event::v1::{
-        self as event, AttachmentsChanged, MeetingChanged, MeetingEnded, MeetingEvent,
-        MembersChanged, ParticipantJoined, ParticipantLeft, ParticipantMuted, meeting_event::Body,
-    },
+    admin::v1 as admin,
+    event::v1 as event,
     notice::v1::{self as notice, InvitationOccasion, notice::Kind},
     registry::v1 as registry,
 };
 use tributary_identifiers::UserId;
 use tributary_meeting_registry_core::{
-    Attachment, Event, Happening, LeaveReason, Meeting, Notice, NoticeKind, Occasion, Participant,
-    Role, UnixMillis,
+    Attachment, Attendance, Meeting, Notice, NoticeKind, Occasion, Role, Roster, UnixMillis,
 };
-use tributary_message_bus::subjects::MeetingScope;
+
+pub use events::{event_payload, participant, presence, read_event};
 
 const MILLIS_PER_SECOND: u64 = 1000;
 const NANOS_PER_MILLI: i32 = 1_000_000;
 
-/// An event as it is stored, listed and published; of a meeting as it is after it.
-pub fn event_payload(scope: &MeetingScope, meeting: &Meeting, event: &Event) -> Vec<u8> {
-    let body = match &event.what {
-        Happening::Joined(who) => {
-            Body::Joined(ParticipantJoined { participant: Some(participant(who)) })
-        }
-        Happening::Left { participant, reason } => Body::Left(ParticipantLeft {
-            participant_id: participant.0,
-            reason: leave_reason(*reason).into(),
+/// Who is in, as of one event.
+pub fn roster(roster: &Roster) -> registry::GetRosterResponse {
+    let state = roster.state();
+    registry::GetRosterResponse {
+        participants: roster.participants().map(participant).collect(),
+        event_number: roster.event_number(),
+        state: Some(event::MeetingState {
+            locked: state.locked,
+            spotlight_participant_id: state.spotlight.map_or(0, |id| id.0),
         }),
-        Happening::Muted { participant, muted } => {
-            Body::Muted(ParticipantMuted { participant_id: participant.0, muted: *muted })
-        }
-        Happening::Ended => Body::Ended(MeetingEnded {}),
-        Happening::MembersChanged(change) => {
-            let removed = u32::try_from(change.removed.len()).unwrap_or(u32::MAX);
-            Body::MembersChanged(MembersChanged { members: change.members, removed })
-        }
-        Happening::MeetingChanged => {
-            Body::MeetingChanged(MeetingChanged { subject: meeting.subject.to_string() })
-        }
-        Happening::AttachmentsChanged(change) => {
-            Body::AttachmentsChanged(AttachmentsChanged { attachments: change.attachments })
-        }
-    };
-    let event = MeetingEvent {
-        organisation: scope.organisation.to_string(),
-        meeting_id: scope.meeting.to_string(),
-        number: event.number,
-        at: Some(timestamp(event.at)),
-        body: Some(body),
-    };
-    event.encode_to_vec()
+        talks: roster
+            .talks()
+            .map(|(id, targets)| event::Talk {
+                participant_id: id.0,
+                target_ids: targets.iter().map(|target| target.0).collect(),
+            })
+            .collect(),
+    }
 }
 
-/// A participant as others see it.
-pub fn participant(participant: &Participant) -> event::Participant {
-    event::Participant {
-        participant_id: participant.id.0,
-        user_id: participant.user_id.to_string(),
-        display_name: participant.display_name.to_string(),
-        guest: participant.guest,
-        relay_id: participant.relay_id.to_string(),
-        relay_name: participant.relay_name.to_string(),
-        muted: participant.muted,
-        joined_at: Some(timestamp(participant.joined_at)),
+/// One participant's attendance.
+pub fn attendance(attendance: &Attendance, now: UnixMillis) -> admin::Attendance {
+    let stays = attendance.stays.iter().map(|stay| admin::Stay {
+        from: Some(timestamp(stay.from)),
+        to: stay.to.map(timestamp),
+        relay_id: stay.relay_id.to_string(),
+        relay_name: stay.relay_name.to_string(),
+        inferred: stay.inferred,
+    });
+    admin::Attendance {
+        participant_id: attendance.participant.0,
+        user_id: attendance.user_id.to_string(),
+        display_name: attendance.display_name.to_string(),
+        guest: attendance.guest,
+        stays: stays.collect(),
+        checked_in_at: attendance.checked_in_at.iter().copied().map(timestamp).collect(),
+        present_ms: attendance.present_ms(now),
     }
 }
 
@@ -155,13 +146,4 @@ pub fn timestamp(at: UnixMillis) -> Timestamp {
     let seconds = i64::try_from(at / MILLIS_PER_SECOND).unwrap_or(i64::MAX);
     let millis = i32::try_from(at % MILLIS_PER_SECOND).unwrap_or(0);
     Timestamp { seconds, nanos: millis * NANOS_PER_MILLI }
-}
-
-const fn leave_reason(reason: LeaveReason) -> event::LeaveReason {
-    match reason {
-        LeaveReason::Left => event::LeaveReason::Left,
-        LeaveReason::TerminalLost => event::LeaveReason::TerminalLost,
-        LeaveReason::RelayLost => event::LeaveReason::RelayLost,
-        LeaveReason::MeetingEnded => event::LeaveReason::MeetingEnded,
-    }
 }

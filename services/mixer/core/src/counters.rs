@@ -5,6 +5,12 @@
 pub struct Counters {
     /// Frames that relays sent.
     pub frames_in: u64,
+    /// Frames that were for some only.
+    pub frames_private_in: u64,
+    /// Track frames that are private, untouched. One frame for two relays counts twice.
+    pub frames_private_out: u64,
+    /// Frames that were for some only, none of whom is here.
+    pub frames_private_unheard: u64,
     /// Track frames that are a speaker's packet, untouched. One frame on two tracks counts twice.
     pub frames_passed_through: u64,
     /// Ticks in which something was mixed.
@@ -36,6 +42,8 @@ pub struct Counters {
     pub frames_dropped_flood: u64,
     /// Frames whose payload can't be an Opus packet.
     pub frames_dropped_malformed: u64,
+    /// Frames that were for more participants than can be talked to privately.
+    pub frames_dropped_targets: u64,
     /// Packets that looked like Opus and could not be decoded.
     pub undecodable: u64,
     /// Codecs that could not be made or failed to encode.

@@ -1,13 +1,15 @@
 //! What goes in and comes out: frames, tracks and route plans, as this core's own types. They
 //! mirror `tributary.media.v1` and `tributary.relay.v1`; the server converts.
 
-use std::{fmt, ops::Deref};
+use std::{fmt, ops::Deref, sync::Arc};
 
 use bytes::Bytes;
 use tributary_identifiers::{ParticipantId, RelayId};
 
 /// The most speakers who can be heard at a time.
 pub const SOURCES_MAX: usize = 8;
+/// Whom somebody can talk to privately at a time, at most.
+pub const TARGETS_MAX: usize = 32;
 
 /// One audio frame from a participant, as its relay sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub struct SendFrame {
     pub ingress_us: u64,
     /// The Opus packet.
     pub payload: Bytes,
+    /// Private talk: for these only. Nobody: for the open floor.
+    pub targets: Vec<ParticipantId>,
 }
 
 /// One encoded media sequence that exists once in a meeting.
@@ -33,6 +37,10 @@ pub enum Track {
     Common,
     /// What this active speaker hears: all the others.
     Minus(ParticipantId),
+    /// What everyone behind a relay that stands in one room hears: all but those in the room.
+    Room,
+    /// What this participant says to some only.
+    Private(ParticipantId),
 }
 
 /// One audio frame of a track.
@@ -53,6 +61,8 @@ pub struct TrackFrame {
     pub level: u8,
     /// The Opus packet.
     pub payload: Bytes,
+    /// With [`Track::Private`]: whom it is for, of those behind the relay that it goes to.
+    pub targets: Arc<[ParticipantId]>,
 }
 
 /// Which participants of a relay get which tracks. A whole plan each time: the newest wins.
@@ -64,7 +74,9 @@ pub struct RoutePlan {
     pub version: u64,
     /// The active speakers of the meeting, loudest first.
     pub speakers: Sources,
-    /// Participants of this relay who get something else than the common track.
+    /// What everybody behind this relay gets who is no exception.
+    pub default_track: Track,
+    /// Participants of this relay who get something else.
     pub exceptions: Vec<ParticipantPlan>,
     /// Participants of this relay who are not as loud as they claim.
     pub doubts: Vec<LevelDoubt>,
@@ -133,6 +145,12 @@ impl Sources {
         self.iter().copied().filter(|id| *id != who).collect()
     }
 
+    /// All but these.
+    #[must_use]
+    pub fn except(&self, others: &[ParticipantId]) -> Self {
+        self.iter().copied().filter(|id| !others.contains(id)).collect()
+    }
+
     /// Whether both hold the same participants, in any order.
     #[must_use]
     pub fn same_set(&self, other: &Self) -> bool {
@@ -167,6 +185,12 @@ impl PartialEq for Sources {
 }
 
 impl Eq for Sources {}
+
+impl Default for Sources {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
 
 impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,7 +2,10 @@
 //!
 //! A frame goes through the door (is its sender behind that relay, does it send too much, can it
 //! be Opus), through the gate (is its sender an active speaker), and then onto every track that
-//! has this speaker alone, at once, and into the speaker's jitter buffer if somebody mixes it.
+//! has this speaker alone, at once, and into the speaker's jitter buffer if somebody mixes it. What
+//! is said to some only goes from the door to their relays.
+
+mod routing;
 
 use std::{
     collections::VecDeque,
@@ -17,9 +20,7 @@ use crate::{
     counters::Counters,
     honesty::Doubts,
     jitter,
-    media::{
-        LevelDoubt, Output, ParticipantPlan, RoutePlan, SOURCES_MAX, SendFrame, Sources, Track,
-    },
+    media::{Destination, Output, SOURCES_MAX, SendFrame, Sources, TARGETS_MAX, Track, TrackFrame},
     relays::{Admission, Relays},
     tracks::{Content, Egress, Lane},
     voice::{Arrival, Voice},
@@ -66,6 +67,17 @@ pub struct PlanHeld {
     pub epoch: u64,
     /// Its version.
     pub version: u64,
+}
+
+/// What a relay says of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Needs<'a> {
+    /// Who is behind it; nobody: it leaves the meeting.
+    pub participants: &'a [ParticipantId],
+    /// Whether they all sit in one room.
+    pub room: bool,
+    /// The plan that it has.
+    pub held: PlanHeld,
 }
 
 /// What a timeout is for.
@@ -132,24 +144,19 @@ impl Meeting {
         self.replan();
     }
 
-    /// A relay says who is behind it and which plan it has; nobody: it leaves the meeting.
-    pub fn handle_needs(
-        &mut self,
-        relay: &RelayId,
-        participants: &[ParticipantId],
-        held: PlanHeld,
-        now: Instant,
-    ) {
+    /// A relay says who is behind it and which plan it has.
+    pub fn handle_needs(&mut self, relay: &RelayId, needs: Needs<'_>, now: Instant) {
+        let Needs { participants, room, held } = needs;
         let version = self.plan_version;
-        let speaking = self.relays.speakers_behind(relay, &self.speakers);
+        let before = self.room_and_speakers(relay);
         let mut gone = Vec::new();
-        match self.relays.set(relay, participants, now, &mut gone) {
+        match self.relays.set(relay, participants, room, now, &mut gone) {
             Err(_) => {
                 self.counters.needs_refused += 1;
                 return;
             }
             Ok(true) => {
-                let moved = speaking != self.relays.speakers_behind(relay, &self.speakers);
+                let moved = before != self.room_and_speakers(relay);
                 self.follow_roster(&gone, moved, now);
             }
             Ok(false) => {}
@@ -158,6 +165,11 @@ impl Meeting {
         if !participants.is_empty() && version == self.plan_version && held != current {
             self.send_plan(relay.clone());
         }
+    }
+
+    /// What a relay's plan depends on beside the speakers.
+    fn room_and_speakers(&self, relay: &RelayId) -> (bool, Sources) {
+        (self.relays.is_room(relay), self.relays.speakers_behind(relay, &self.speakers))
     }
 
     /// A frame has come from a relay.
@@ -179,6 +191,9 @@ impl Meeting {
             self.counters.frames_dropped_malformed += 1;
             return;
         };
+        if !frame.targets.is_empty() {
+            return self.handle_private(relay, frame, now);
+        }
         let mut forwarded = std::mem::take(&mut self.forwarded);
         let who = frame.participant;
         let level = self.doubts.corrected(who, frame.level);
@@ -192,6 +207,34 @@ impl Meeting {
             self.distribute(arrival, now);
         }
         self.forwarded = forwarded;
+    }
+
+    /// Sends a private frame to the relays of those it is for, as it came.
+    fn handle_private(&mut self, relay: &RelayId, frame: SendFrame, now: Instant) {
+        let Self { relays, streams, counters, outputs, .. } = self;
+        if frame.targets.len() > TARGETS_MAX {
+            counters.frames_dropped_targets += 1;
+            return;
+        }
+        counters.frames_private_in += 1;
+        let routed = relays.route_privately(relay, &frame, now, || next_stream(streams));
+        let Some((stream, routes)) = routed else { return };
+        counters.frames_private_unheard += u64::from(routes.is_empty());
+        for (relay, targets) in routes {
+            counters.frames_private_out += 1;
+            let frame = TrackFrame {
+                track: Track::Private(frame.participant),
+                stream,
+                media_time: frame.media_time,
+                sources: std::iter::once(frame.participant).collect(),
+                ingress_us: frame.ingress_us,
+                level: frame.level,
+                payload: frame.payload.clone(),
+                targets: targets.clone(),
+            };
+            let destination = Destination::Relay(relay.clone());
+            outputs.push_back(Output::Track { destination, frame });
+        }
     }
 
     /// Mixes the next 20 ms. To be called every 20 ms while [`Meeting::ticking`].
@@ -302,154 +345,6 @@ impl Meeting {
             voice.buffer.push(frame, jumped, counters);
         }
     }
-
-    /// Frees the slots of those who have stopped.
-    fn settle(&mut self, now: Instant) {
-        self.gate.expire(now);
-        self.follow_gate(now);
-    }
-
-    /// Does what follows from people having come or gone. `moved`: a speaker is behind another
-    /// relay than before.
-    fn follow_roster(&mut self, gone: &[ParticipantId], moved: bool, now: Instant) {
-        for who in gone {
-            if self.relays.of(*who).next().is_none() {
-                self.gate.remove(*who);
-            }
-        }
-        if self.gate.revision() != self.revision {
-            self.follow_gate(now);
-        } else if moved {
-            self.replan();
-            self.route(now);
-        } else {
-            self.route(now);
-        }
-    }
-
-    /// Does what follows from a change of the gate's selection.
-    fn follow_gate(&mut self, now: Instant) {
-        if self.gate.revision() == self.revision {
-            return;
-        }
-        self.revision = self.gate.revision();
-        let speakers: Sources = self.gate.selected().collect();
-        let changed = !speakers.same_set(&self.speakers);
-        self.speakers = speakers;
-        self.follow_speakers(now);
-        if changed {
-            self.replan();
-        }
-        self.route(now);
-    }
-
-    /// Makes a voice for each speaker, and notes who has stopped.
-    fn follow_speakers(&mut self, now: Instant) {
-        let Self { voices, speakers, streams, config, .. } = self;
-        let onset = config.selection.onset_frames.saturating_add(1);
-        for voice in voices.iter_mut() {
-            if !speakers.contains(&voice.who) {
-                voice.unselected_since.get_or_insert(now);
-            } else if voice.unselected_since.take().is_some() {
-                voice.begin_spurt(onset);
-            }
-        }
-        for who in speakers.iter() {
-            if !voices.iter().any(|voice| voice.who == *who) {
-                let mut voice = Voice::new(*who, next_stream(streams), config.jitter, now);
-                voice.begin_spurt(onset);
-                voices.push(voice);
-            }
-        }
-    }
-
-    /// A new plan, for all relays.
-    fn replan(&mut self) {
-        self.plan_version += 1;
-        let relays: Vec<RelayId> = self.relays.ids().cloned().collect();
-        for relay in relays {
-            self.send_plan(relay);
-        }
-    }
-
-    fn send_plan(&mut self, relay: RelayId) {
-        let alone = self.speakers.len() == 1;
-        let behind = self.relays.speakers_behind(&relay, &self.speakers);
-        let exception = |participant: &ParticipantId| ParticipantPlan {
-            participant: *participant,
-            audio_slot: (!alone).then_some(Track::Minus(*participant)),
-        };
-        let doubts =
-            self.doubts.iter().filter(|doubt| self.relays.of(doubt.who).any(|of| *of == relay));
-        let doubts = doubts
-            .map(|doubt| LevelDoubt { participant: doubt.who, correction: doubt.correction })
-            .collect();
-        let plan = RoutePlan {
-            epoch: self.config.epoch,
-            version: self.plan_version,
-            speakers: self.speakers,
-            exceptions: behind.iter().map(exception).collect(),
-            doubts,
-        };
-        self.counters.plans += 1;
-        self.outputs.push_back(Output::Plan { relay, plan });
-    }
-
-    /// Decides anew what is on each track, and carries running sound over.
-    fn route(&mut self, now: Instant) {
-        for who in self.speakers.iter() {
-            if !self.lanes.iter().any(|lane| lane.track == Track::Minus(*who)) {
-                self.lanes.push(Lane::new(Track::Minus(*who), now));
-            }
-        }
-        let listened = self.relays.has_listeners(&self.speakers);
-        let Self { relays, speakers, voices, lanes, streams, counters, outputs, config, .. } = self;
-        let mut egress = Egress { counters, outputs };
-        for lane in lanes.iter_mut() {
-            let sources = match lane.track {
-                Track::Common if listened => *speakers,
-                Track::Minus(who) if speakers.contains(&who) => {
-                    lane.relays.clear();
-                    lane.relays.extend(relays.of(who).cloned());
-                    speakers.without(who)
-                }
-                Track::Common | Track::Minus(_) => Sources::EMPTY,
-            };
-            let sources_before = std::mem::replace(&mut lane.sources, sources);
-            let content_before = std::mem::replace(&mut lane.content, Content::of(&sources));
-            match (content_before, lane.content) {
-                (Content::Nothing | Content::Lone(_), Content::Mix) => {
-                    lane.start_mix(next_stream(streams));
-                }
-                (Content::Mix, Content::Lone(who)) if sources_before.contains(&who) => {
-                    if let Some(voice) = voices.iter().find(|voice| voice.who == who) {
-                        lane.leave_mix(voice, &sources_before, config.bitrate, now, &mut egress);
-                    }
-                }
-                _ => {}
-            }
-        }
-        self.follow_mixing(now);
-    }
-
-    /// Voices that are mixed get a decoder, others lose it; the longest unused are forgotten.
-    fn follow_mixing(&mut self, now: Instant) {
-        let Self { voices, lanes, counters, .. } = self;
-        for voice in voices.iter_mut() {
-            let mixed = lanes.iter().any(|lane| lane.mixes(voice.who));
-            if mixed && !voice.is_mixed() {
-                counters.codec_failures += u64::from(voice.start_mixing(counters).is_err());
-            } else if !mixed && voice.is_mixed() {
-                voice.stop_mixing(counters);
-            }
-        }
-        lanes.retain_mut(|lane| lane.release(now));
-        while voices.len() > VOICES_MAX
-            && let Some(place) = longest_unused(voices)
-        {
-            voices.remove(place);
-        }
-    }
 }
 
 /// The duration of a frame's packet in samples, if it can be an Opus packet.
@@ -467,10 +362,4 @@ fn next_stream(streams: &mut u32) -> u32 {
 
 fn release_at(voice: &Voice) -> Option<Instant> {
     voice.unselected_since.map(|since| since + VOICE_KEPT)
-}
-
-fn longest_unused(voices: &[Voice]) -> Option<usize> {
-    let unused = voices.iter().enumerate();
-    let unused = unused.filter_map(|(place, voice)| Some((voice.unselected_since?, place)));
-    unused.min().map(|(_, place)| place)
 }

@@ -5,6 +5,7 @@
 
 use std::{
     collections::VecDeque,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -52,7 +53,8 @@ pub struct Lane {
     pub track: Track,
     pub content: Content,
     pub sources: Sources,
-    /// Where a minus track goes; the common track goes everywhere.
+    /// Where a minus track goes, or the one relay whose room this is for; the common track goes
+    /// everywhere.
     pub relays: Vec<RelayId>,
     /// Of the mix; a lone speaker's packets have the voice's.
     stream: u32,
@@ -93,6 +95,16 @@ impl Lane {
         }
     }
 
+    /// The track of a relay whose participants sit in one room.
+    pub fn for_room(relay: RelayId, now: Instant) -> Self {
+        Self { relays: vec![relay], ..Self::new(Track::Room, now) }
+    }
+
+    /// Whether this is that relay's.
+    pub fn is_for_room(&self, relay: &RelayId) -> bool {
+        self.track == Track::Room && self.relays.contains(relay)
+    }
+
     /// A mix begins.
     pub fn start_mix(&mut self, stream: u32) {
         self.stream = stream;
@@ -120,6 +132,7 @@ impl Lane {
                 ingress_us: frame.ingress_us,
                 level: frame.level,
                 payload: frame.payload.clone(),
+                targets: Arc::default(),
             },
             egress,
         );
@@ -217,6 +230,7 @@ impl Lane {
                 ingress_us,
                 level,
                 payload,
+                targets: Arc::default(),
             },
             egress,
         );

@@ -34,6 +34,9 @@ macro_rules! core_counters {
 
 core_counters! {
     frames_in => "tributary_mixer_frames_in_total", "Frames that relays sent.";
+    frames_private_in => "tributary_mixer_frames_private_in_total", "Frames that were for some participants only.";
+    frames_private_out => "tributary_mixer_frames_private_out_total", "Private frames sent on, one for each relay that has targets.";
+    frames_private_unheard => "tributary_mixer_frames_private_unheard_total", "Private frames none of whose targets is here.";
     frames_passed_through => "tributary_mixer_frames_passed_through_total", "Track frames that are a speaker's packet, untouched.";
     mixing_ticks => "tributary_mixer_mixing_ticks_total", "Ticks of meetings in which something was mixed.";
     decodes => "tributary_mixer_decodes_total", "Packets decoded to be mixed.";
@@ -49,6 +52,7 @@ core_counters! {
     frames_dropped_foreign => "tributary_mixer_frames_dropped_foreign_total", "Frames of participants not behind the relay that sent them.";
     frames_dropped_flood => "tributary_mixer_frames_dropped_flood_total", "Frames beyond what a microphone makes.";
     frames_dropped_malformed => "tributary_mixer_frames_dropped_malformed_total", "Frames that can't be an Opus packet.";
+    frames_dropped_targets => "tributary_mixer_frames_dropped_targets_total", "Private frames for more participants than can be talked to privately.";
     undecodable => "tributary_mixer_undecodable_total", "Packets that could not be decoded.";
     codec_failures => "tributary_mixer_codec_failures_total", "Codecs that failed.";
     levels_doubted => "tributary_mixer_levels_doubted_total", "Times that somebody was found to claim much louder levels than were heard.";

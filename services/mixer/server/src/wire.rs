@@ -15,6 +15,7 @@ pub(crate) fn send_frame(frame: media::SendFrame) -> SendFrame {
         level: u8::try_from(frame.level).unwrap_or(127).min(127),
         ingress_us: frame.ingress_us,
         payload: frame.payload,
+        targets: frame.target_ids.into_iter().map(ParticipantId).collect(),
     }
 }
 
@@ -22,6 +23,8 @@ fn track(track: Track) -> media::Track {
     let (role, participant_id) = match track {
         Track::Common => (TrackRole::Common, 0),
         Track::Minus(participant) => (TrackRole::Minus, participant.0),
+        Track::Room => (TrackRole::Room, 0),
+        Track::Private(participant) => (TrackRole::Private, participant.0),
     };
     media::Track { role: role.into(), participant_id }
 }
@@ -35,6 +38,7 @@ pub(crate) fn track_frame(frame: TrackFrame) -> media::TrackFrame {
         ingress_us: frame.ingress_us,
         level: frame.level.into(),
         payload: frame.payload,
+        target_ids: frame.targets.iter().map(|target| target.0).collect(),
     }
 }
 
@@ -50,8 +54,56 @@ pub(crate) fn route_plan(plan: &RoutePlan) -> relay::RoutePlan {
     relay::RoutePlan {
         epoch: plan.epoch,
         version: plan.version,
+        default_track: (plan.default_track != Track::Common).then(|| track(plan.default_track)),
         speaker_ids: plan.speakers.iter().map(|speaker| speaker.0).collect(),
         exceptions: plan.exceptions.iter().map(participant_plan).collect(),
         doubts: plan.doubts.iter().map(level_doubt).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tributary_mixer_core::Sources;
+
+    use super::*;
+
+    #[test]
+    fn a_private_frame_keeps_whom_it_is_for_both_ways() {
+        let sent = send_frame(media::SendFrame {
+            participant_id: 7,
+            target_ids: vec![1, 2],
+            ..media::SendFrame::default()
+        });
+        assert_eq!(sent.targets, [ParticipantId(1), ParticipantId(2)]);
+        let frame = track_frame(TrackFrame {
+            track: Track::Private(ParticipantId(7)),
+            stream: 1,
+            media_time: 2,
+            sources: std::iter::once(ParticipantId(7)).collect(),
+            ingress_us: 3,
+            level: 4,
+            payload: sent.payload,
+            targets: sent.targets.into(),
+        });
+        let track = frame.track.unwrap();
+        assert_eq!((track.role(), track.participant_id), (TrackRole::Private, 7));
+        assert_eq!((frame.target_ids, frame.source_ids), (vec![1, 2], vec![7]));
+    }
+
+    #[test]
+    fn only_another_default_than_the_common_track_is_said() {
+        let plan = |default_track| {
+            route_plan(&RoutePlan {
+                epoch: 1,
+                version: 1,
+                speakers: Sources::EMPTY,
+                default_track,
+                exceptions: vec![],
+                doubts: vec![],
+            })
+        };
+        assert_eq!(plan(Track::Common).default_track, None);
+        let room = plan(Track::Room).default_track.unwrap();
+        assert_eq!((room.role(), room.participant_id), (TrackRole::Room, 0));
     }
 }

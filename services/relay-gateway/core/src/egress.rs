@@ -1,4 +1,4 @@
-//! One audio slot of a terminal: a single RTP timeline made of pieces of many streams.
+//! One audio section of a terminal: a single RTP timeline made of pieces of many streams.
 //!
 //! A stream is a time base, whichever track its frames come on. Inside a stream they keep their
 //! distances, and what is not newer is dropped. At a change of stream the timeline goes on by
@@ -24,13 +24,13 @@ pub struct Placement {
 
 #[derive(Clone, Copy, Debug)]
 struct Last {
-    stream: u32,
-    stream_time: u32,
+    /// Its stream and the time in it; none: of what was sent before, only the timeline is known.
+    within: Option<(u32, u32)>,
     out_time: u32,
     sent_at: Instant,
 }
 
-/// The timeline of one audio slot.
+/// The timeline of one audio section.
 #[derive(Clone, Debug, Default)]
 pub struct Slot {
     last: Option<Last>,
@@ -39,23 +39,29 @@ pub struct Slot {
 impl Slot {
     /// Places a frame. `None`: it lies before one that was sent already; drop it.
     pub fn place(&mut self, stream: u32, stream_time: u32, now: Instant) -> Option<Placement> {
+        let within = Some((stream, stream_time));
         let Some(last) = self.last else {
-            self.last = Some(Last { stream, stream_time, out_time: 0, sent_at: now });
+            self.last = Some(Last { within, out_time: 0, sent_at: now });
             return Some(Placement { media_time: 0, talkspurt_start: true });
         };
         let pause = now.saturating_duration_since(last.sent_at);
-        let same_stream = last.stream == stream;
-        let step = stream_time.wrapping_sub(last.stream_time);
-        let advance = if same_stream && step > 0 && step <= STEP_MAX {
-            step
-        } else if same_stream && (step == 0 || step > u32::MAX - STEP_MAX) {
-            return None;
-        } else {
-            passed_samples(pause).max(FRAME_SAMPLES)
+        let before = last.within.filter(|(before, _)| *before == stream);
+        let step = before.map(|(_, before)| stream_time.wrapping_sub(before));
+        let advance = match step {
+            Some(step) if step > 0 && step <= STEP_MAX => step,
+            Some(step) if step == 0 || step > u32::MAX - STEP_MAX => return None,
+            _ => passed_samples(pause).max(FRAME_SAMPLES),
         };
         let out_time = last.out_time.wrapping_add(advance);
-        self.last = Some(Last { stream, stream_time, out_time, sent_at: now });
+        self.last = Some(Last { within, out_time, sent_at: now });
         Some(Placement { media_time: out_time, talkspurt_start: pause >= TALKSPURT_PAUSE })
+    }
+
+    /// What comes next is of another stream, even if it has the number of the last one.
+    pub fn forget_stream(&mut self) {
+        if let Some(last) = &mut self.last {
+            last.within = None;
+        }
     }
 }
 
@@ -99,6 +105,17 @@ mod tests {
         assert_eq!(placed, Placement { media_time: 24_000, talkspurt_start: true });
         let at_once = slot.place(3, 9, later).unwrap();
         assert_eq!(at_once, Placement { media_time: 24_960, talkspurt_start: false });
+    }
+
+    #[test]
+    fn a_forgotten_stream_is_another_one() {
+        let (mut slot, now) = (Slot::default(), Instant::now());
+        slot.forget_stream();
+        slot.place(1, 5000, now);
+        slot.forget_stream();
+        let later = now + Duration::from_millis(40);
+        let placed = slot.place(1, 5000, later).unwrap();
+        assert_eq!(placed, Placement { media_time: 1920, talkspurt_start: false });
     }
 
     proptest! {

@@ -3,16 +3,20 @@
 //!
 //! Time is an argument everywhere. The server crate feeds in what arrives and sends what comes out.
 //!
-//! **Invariant:** nobody gets a frame that they can be heard in, whatever the route plan says.
+//! **Invariant:** nobody gets a frame that they can be heard in, whatever the route plan says; in a
+//! room, nobody gets one that somebody in the room can be heard in.
+//! **Invariant:** what is said privately goes up with whom it is for, and comes down to nobody else.
 
 mod egress;
 mod epoch;
 mod meeting;
 mod route;
+mod talk;
+mod timelines;
 
 pub use egress::{Placement, Slot};
 pub use epoch::EpochGuard;
-pub use meeting::{Delivery, Dropped, Meeting, Needs, SendFrame};
-pub use route::{
-    AUDIO_SLOTS_MAX, DOUBTS_MAX, ParticipantPlan, RoutePlan, SOURCES_MAX, Track, TrackFrame,
-};
+pub use meeting::{Dropped, Meeting, Needs, Voice};
+pub use route::{DOUBTS_MAX, ParticipantPlan, RoutePlan, SOURCES_MAX, Track, TrackFrame};
+pub use talk::{TALK_GUARD, TALK_TARGETS_MAX};
+pub use timelines::{Delivery, FLOOR, PRIVATE, SECTIONS_MAX, Timelines};

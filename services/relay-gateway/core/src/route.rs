@@ -3,20 +3,23 @@
 use bytes::Bytes;
 use tributary_identifiers::ParticipantId;
 
-/// Audio slots a participant can have at most.
-pub const AUDIO_SLOTS_MAX: usize = 3;
 /// Voices that can be heard in one frame at most.
 pub const SOURCES_MAX: usize = 16;
 /// The most participants of a relay whose levels are doubted at once.
 pub const DOUBTS_MAX: usize = 64;
 
 /// One encoded media sequence that exists once in a meeting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Track {
     /// What everyone who is not speaking hears.
+    #[default]
     Common,
     /// What one active speaker hears: all the others.
     Minus(ParticipantId),
+    /// What everyone in the relay's room hears: all but those in the room.
+    Room,
+    /// What one participant says to some only.
+    Private(ParticipantId),
 }
 
 /// One audio frame of a track.
@@ -30,19 +33,21 @@ pub struct TrackFrame {
     pub media_time: u32,
     /// Who can be heard in it.
     pub sources: Vec<ParticipantId>,
+    /// With [`Track::Private`]: whom it is for.
+    pub targets: Vec<ParticipantId>,
     /// Audio level (RFC 6464), 0 to 127 in -dBov.
     pub level: u8,
     /// The Opus packet.
     pub payload: Bytes,
 }
 
-/// What a participant gets instead of the common track.
+/// What a participant gets instead of the default track.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParticipantPlan {
     /// Who.
     pub participant: ParticipantId,
-    /// One track per audio slot; none: silence.
-    pub audio_slots: Vec<Track>,
+    /// What they hear of the meeting; none: nothing.
+    pub track: Option<Track>,
 }
 
 /// Which participant of a relay gets which tracks.
@@ -54,7 +59,9 @@ pub struct RoutePlan {
     pub version: u64,
     /// The active speakers, loudest first.
     pub speakers: Vec<ParticipantId>,
-    /// Who gets something else than the common track.
+    /// What everybody gets who is no exception.
+    pub default_track: Track,
+    /// Who gets something else.
     pub exceptions: Vec<ParticipantPlan>,
     /// Who is not as loud as they claim, and what is to be added to their levels (-dBov).
     pub doubts: Vec<(ParticipantId, u8)>,
@@ -68,14 +75,10 @@ impl RoutePlan {
         claimed.saturating_add(doubt.map_or(0, |(_, correction)| *correction))
     }
 
-    /// The slot in which a participant gets a track, if at all.
+    /// What a participant hears of the meeting, if anything.
     #[must_use]
-    pub fn slot_of(&self, participant: ParticipantId, track: Track) -> Option<usize> {
-        match self.exceptions.iter().find(|plan| plan.participant == participant) {
-            Some(plan) => {
-                plan.audio_slots.iter().take(AUDIO_SLOTS_MAX).position(|slot| *slot == track)
-            }
-            None => (track == Track::Common).then_some(0),
-        }
+    pub fn track_of(&self, participant: ParticipantId) -> Option<Track> {
+        let exception = self.exceptions.iter().find(|plan| plan.participant == participant);
+        exception.map_or(Some(self.default_track), |plan| plan.track)
     }
 }

@@ -5,26 +5,30 @@
 //! bytes and headers whatever the reason; no file is held in memory; a transfer ends when the token
 //! that it goes by is revoked.
 
-mod answer;
-mod disposition;
+mod allowances;
+pub(crate) mod answer;
+pub(crate) mod disposition;
 mod download;
-mod places;
+pub(crate) mod places;
 mod spool;
 mod upload;
 
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use allowances::Allowances;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::{HeaderMap, header},
     routing::{get, post},
 };
-use places::Places;
+use places::{Place, Places};
+
+use tributary_identifiers::UserId;
 
 use crate::{
     refusal::Refused,
@@ -41,42 +45,55 @@ const DOWNLOADS_OF_USER_MAX: usize = 8;
 const UPLOADS_MAX: usize = 32;
 const UPLOADS_OF_USER_MAX: usize = 4;
 /// How long a file may be on its way between this relay and a terminal.
-const TRANSFER_TIME_MAX: Duration = Duration::from_secs(15 * 60);
+pub(crate) const TRANSFER_TIME_MAX: Duration = Duration::from_secs(15 * 60);
 const SHARE_SECRET: &str = "tributary-share-secret";
 const PASSWORD: &str = "tributary-password";
 
-/// What the handlers need.
+/// What is on its way by HTTP, and who may ask for more. A clone shares it.
 #[derive(Clone)]
-pub(crate) struct AttachmentState {
-    shared: Arc<Shared>,
+pub(crate) struct Transfers {
+    pub(crate) shared: Arc<Shared>,
     bytes_max: u64,
     downloads: Places,
     uploads: Places,
+    allowances: Allowances,
 }
 
 /// The routes.
-pub(crate) fn routes(shared: Arc<Shared>, bytes_max: u64) -> Router {
-    let state = AttachmentState {
-        shared,
-        bytes_max,
-        downloads: Places::new(DOWNLOADS_MAX, DOWNLOADS_OF_USER_MAX),
-        uploads: Places::new(UPLOADS_MAX, UPLOADS_OF_USER_MAX),
-    };
+pub(crate) fn routes(transfers: Transfers) -> Router {
     Router::new()
         .route("/meetings/{meeting_id}/attachments", post(upload::upload))
         .route("/meetings/{meeting_id}/attachments/{attachment_id}", get(download::download))
         // The spool has a limit of its own.
         .layer(DefaultBodyLimit::disable())
-        .with_state(state)
+        .with_state(transfers)
 }
 
-impl AttachmentState {
-    async fn identity(&self, headers: &HeaderMap) -> Result<Identity, Refused> {
-        // Without a token it is as with one that is no good.
-        self.shared.identity(bearer(headers).unwrap_or_default()).await
+impl Transfers {
+    pub(crate) fn new(shared: Arc<Shared>, bytes_max: u64) -> Self {
+        Self {
+            shared,
+            bytes_max,
+            downloads: Places::new(DOWNLOADS_MAX, DOWNLOADS_OF_USER_MAX),
+            uploads: Places::new(UPLOADS_MAX, UPLOADS_OF_USER_MAX),
+            allowances: Allowances::default(),
+        }
     }
 
-    fn address(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+    /// Who asks, if they do not ask too often.
+    pub(crate) async fn identity(&self, headers: &HeaderMap) -> Result<Identity, Refused> {
+        // Without a token it is as with one that is no good.
+        let identity = self.shared.identity(bearer(headers).unwrap_or_default()).await?;
+        self.allowances.take(&identity.claims.user_id, Instant::now())?;
+        Ok(identity)
+    }
+
+    /// A place for one download of this user.
+    pub(crate) fn place_to_read(&self, user: &UserId) -> Result<Place, Refused> {
+        self.downloads.take(user)
+    }
+
+    pub(crate) fn address(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
         self.shared.address_of(peer.ip(), headers)
     }
 }
@@ -88,7 +105,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// What an outsider shows; field values may be UTF-8.
-fn shown(headers: &HeaderMap) -> Shown {
+pub(crate) fn shown(headers: &HeaderMap) -> Shown {
     let text = |name| {
         let value = headers.get(name).map_or(&[][..], |value| value.as_bytes());
         String::from_utf8_lossy(value).into_owned()

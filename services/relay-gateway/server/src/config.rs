@@ -9,6 +9,8 @@ use tributary_speaker_selection::Config as SelectionConfig;
 
 /// Voices a relay can be told to send up at most.
 const VOICES_MAX: usize = 16;
+/// Longest time that the place of a lost participant can be kept.
+const GRACE_SECONDS_MAX: u64 = 60;
 
 /// How one relay gateway is set up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,8 +32,11 @@ pub struct Config {
     pub voices_max: usize,
     /// Origins of pages that may use this relay besides its own.
     pub allowed_origins: Vec<String>,
-    /// How long a participant whose connection is lost may come back, in seconds.
+    /// How long a participant whose connection is lost may come back, in seconds, 1 to 60.
     pub reconnect_grace_seconds: u64,
+    /// True if everybody behind this relay sits in one room: they hear each other without it, and it
+    /// does not give them each other's voices.
+    pub room: bool,
     /// Reverse proxies in front of this relay, as networks (`10.0.0.0/8`, `192.0.2.1/32`): what they
     /// write into `x-forwarded-for` is believed.
     pub trusted_proxies: Vec<IpNet>,
@@ -51,7 +56,8 @@ impl Default for Config {
             udp_advertise: Vec::new(),
             voices_max: SelectionConfig::default().voices_max,
             allowed_origins: Vec::new(),
-            reconnect_grace_seconds: 10,
+            reconnect_grace_seconds: 5,
+            room: false,
             trusted_proxies: Vec::new(),
             attachment_bytes_max: 64 << 20,
         }
@@ -78,6 +84,10 @@ impl Config {
             self.udp_advertise.iter().all(|a| a.port() != 0 && !a.ip().is_unspecified()),
             "relay.udp_advertise must hold addresses with ports that terminals can reach",
         );
+        check(
+            (1..=GRACE_SECONDS_MAX).contains(&self.reconnect_grace_seconds),
+            "relay.reconnect_grace_seconds must be 1 to 60",
+        );
         let name = self.name.trim();
         check(
             !name.is_empty() && name.chars().count() <= 64,
@@ -101,5 +111,7 @@ mod tests {
         config.udp_advertise = vec![([192, 0, 2, 1], 8081).into()];
         config.voices_max = 3;
         assert!(config.faults().is_empty());
+        config.reconnect_grace_seconds = 0;
+        assert_eq!(config.faults().len(), 1);
     }
 }

@@ -9,6 +9,7 @@
 
 mod address;
 mod attachments;
+mod attendance;
 mod config;
 mod http;
 pub mod media;
@@ -16,6 +17,7 @@ mod meetings;
 mod metrics;
 mod narrowings;
 mod notices;
+mod operations;
 mod refusal;
 mod server;
 mod terminals;

@@ -36,6 +36,8 @@ pub struct MediaConfig {
     pub udp_advertise: Vec<SocketAddr>,
     /// Which voices go up.
     pub selection: SelectionConfig,
+    /// True if everybody behind this relay sits in one room.
+    pub room: bool,
 }
 
 /// The media thread did not answer.
@@ -64,16 +66,24 @@ pub enum MediaError {
     /// The terminal is not attached.
     #[error("the terminal is not attached")]
     NotAttached,
+    /// The terminal is held: it has no sound here until it is switched to.
+    #[error("the terminal is held in this meeting: switch to it first")]
+    NotLive,
     /// The session description is not usable.
     #[error(transparent)]
     Description(#[from] DescriptionError),
 }
+
+/// Where to say that something was done.
+pub(crate) type Reply = oneshot::Sender<Result<(), MediaError>>;
 
 /// A command to the media thread.
 pub(crate) enum Command {
     Attach(Attach),
     Offer { terminal: TerminalId, sdp: String, reply: oneshot::Sender<Result<String, MediaError>> },
     SetMuted { terminal: TerminalId, muted: bool },
+    SetTalk { terminal: TerminalId, targets: Vec<ParticipantId>, reply: Reply },
+    Switch { from: TerminalId, to: TerminalId, reply: Reply },
     Detach { terminal: TerminalId },
 }
 
@@ -87,6 +97,8 @@ pub struct Attach {
     pub participant: ParticipantId,
     /// True if the microphone is off.
     pub muted: bool,
+    /// True to be there without sound, ready to be switched to.
+    pub held: bool,
     /// Where the meeting's active speakers are announced.
     pub speakers: watch::Sender<Vec<ParticipantId>>,
 }
@@ -108,7 +120,8 @@ impl MediaHandle {
         Ok(Self { commands })
     }
 
-    /// Brings a participant in; again for the same terminal after a reconnect.
+    /// Brings a participant in; again for the same terminal after a reconnect. What was said before is
+    /// forgotten: a talk ends, and a peer connection if it is held now.
     ///
     /// # Errors
     /// The thread is gone.
@@ -119,19 +132,46 @@ impl MediaHandle {
     /// Answers a terminal's offer; an earlier peer connection of the same terminal ends.
     ///
     /// # Errors
-    /// The offer is not usable, or the terminal is not attached.
+    /// The offer is not usable, or the terminal is not attached, or held.
     pub async fn offer(&self, terminal: TerminalId, sdp: String) -> Result<String, MediaError> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Offer { terminal, sdp, reply }).await?;
         answer.await.map_err(|_| MediaError::Gone)?
     }
 
-    /// Switches a terminal's microphone.
+    /// Switches a terminal's microphone on the open floor. Private talk goes on.
     ///
     /// # Errors
     /// The thread is gone.
     pub async fn set_muted(&self, terminal: TerminalId, muted: bool) -> Result<(), MediaError> {
         self.send(Command::SetMuted { terminal, muted }).await
+    }
+
+    /// From now on a terminal talks to these only, and is not heard on the open floor; to nobody: is
+    /// on the floor again. Returns when it is in force: from one set to another that takes 200 ms, in
+    /// which nothing that it says privately is for anybody.
+    ///
+    /// # Errors
+    /// The terminal is not attached, or held.
+    pub async fn set_talk(
+        &self,
+        terminal: TerminalId,
+        targets: Vec<ParticipantId>,
+    ) -> Result<(), MediaError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::SetTalk { terminal, targets, reply }).await?;
+        answer.await.map_err(|_| MediaError::Gone)?
+    }
+
+    /// Takes a peer connection from one meeting to another: `to` goes on where `from` was, and `from`
+    /// is held.
+    ///
+    /// # Errors
+    /// One of them is not attached; then nothing has changed.
+    pub async fn switch(&self, from: TerminalId, to: TerminalId) -> Result<(), MediaError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Switch { from, to, reply }).await?;
+        answer.await.map_err(|_| MediaError::Gone)?
     }
 
     /// Takes a terminal out.

@@ -1,7 +1,9 @@
 //! The meetings of this relay on the control side: one roster and one event log a meeting, however
 //! many terminals follow it.
 
+mod follower;
 mod hub;
+mod log;
 mod roster;
 
 use std::{
@@ -9,7 +11,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-pub(crate) use hub::{Happening, Hub, Snapshot};
+pub(crate) use hub::{Hub, Look, Sound};
+pub(crate) use log::{After, Happening};
+pub(crate) use roster::{Seen, Standing};
 use tributary_message_bus::{ControlBus, subjects::MeetingScope};
 
 use crate::upstream::Upstream;

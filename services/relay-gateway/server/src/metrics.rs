@@ -36,8 +36,11 @@ media_counters! {
     datagrams_unknown => "tributary_relay_datagrams_unknown_total", Count, "Datagrams that belong to no session.";
     datagrams_unsent => "tributary_relay_datagrams_unsent_total", Count, "Datagrams dropped because the system did not take them.";
     frames_in => "tributary_relay_frames_in_total", Count, "Audio frames from terminals.";
-    frames_refused => "tributary_relay_frames_refused_total", Count, "Audio frames from terminals that were muted, unknown, too many or too large.";
+    frames_refused => "tributary_relay_frames_refused_total", Count, "Audio frames from terminals that were muted, unknown, too many or too large, or came in a section in which they may say nothing now.";
+    frames_private_in => "tributary_relay_frames_private_in_total", Count, "Audio frames from terminals that were sent up for some only.";
     frames_out => "tributary_relay_frames_out_total", Count, "Audio frames to terminals.";
+    frames_private_out => "tributary_relay_frames_private_out_total", Count, "Audio frames to terminals that were for some only; counted as frames to terminals too.";
+    frames_private_crowded => "tributary_relay_frames_private_crowded_total", Count, "Private audio frames dropped because others talk privately to the same terminal.";
     frames_undeliverable => "tributary_relay_frames_undeliverable_total", Count, "Audio frames for terminals that were not connected yet, or too large.";
     track_batches_lost => "tributary_relay_track_batches_lost_total", Count, "Messages of mixers that did not arrive, by their sequence numbers.";
     frames_stale_epoch => "tributary_relay_frames_stale_epoch_total", Count, "Track frames of a mixer that no longer owns the meeting.";
@@ -68,6 +71,21 @@ pub(crate) fn describe() {
         "tributary_relay_revocations_total",
         Unit::Count,
         "Revocations heard on the bus."
+    );
+    describe_gauge!(
+        "tributary_relay_operations_pending",
+        Unit::Count,
+        "Operations of terminals that are not stored yet."
+    );
+    describe_counter!(
+        "tributary_relay_operations_total",
+        Unit::Count,
+        "Operations of terminals that were stored, or given up because nobody waited for them."
+    );
+    describe_counter!(
+        "tributary_relay_operation_retries_total",
+        Unit::Count,
+        "Tries to store an operation that failed."
     );
     describe_counter!("tributary_relay_joins_total", Unit::Count, "Terminals that joined.");
     describe_counter!("tributary_relay_refusals_total", Unit::Count, "Requests refused, by code.");

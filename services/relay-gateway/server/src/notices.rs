@@ -44,7 +44,7 @@ pub(crate) struct Told {
 impl Told {
     pub(crate) fn new(notice: Notice) -> Self {
         let notice_id = notice.notice_id.clone();
-        let message = RelayMessage { in_reply_to: 0, body: Some(Body::Notice(notice)) };
+        let message = RelayMessage { body: Some(Body::Notice(notice)), ..RelayMessage::default() };
         Self { notice_id, encoded: message.encode_to_vec().into() }
     }
 }

@@ -90,6 +90,21 @@ impl Refused {
         Self::new(code, status.message())
     }
 
+    /// From the answer of `service` to a join. Its user was let in by access control: what the registry
+    /// refuses may be told.
+    pub(crate) fn to_join(service: &'static str, status: &Status) -> Self {
+        match status.code() {
+            Code::PermissionDenied => {
+                Self::new(RefusalCode::Removed, "a host has taken you out of this meeting")
+            }
+            Code::Aborted => Self::new(
+                RefusalCode::MeetingLocked,
+                "the meeting is locked: its hosts let nobody else in for now",
+            ),
+            _ => Self::from_status(service, status),
+        }
+    }
+
     /// The same for what only organiser and hosts may do, when the user is known to see the meeting.
     pub(crate) fn in_meeting(self) -> Self {
         match self.code {
@@ -174,6 +189,20 @@ mod tests {
         check("MEETING_ENDED", RefusalCode::MeetingEnded);
         check("PARTICIPANT_HAS_LEFT", RefusalCode::TryAgain);
         check("NO_MAIL_SERVER", RefusalCode::Unsupported);
+    }
+
+    #[test]
+    fn who_may_not_join_for_now_or_any_more_is_told_so() {
+        let check = |status: Status, code| {
+            let refused = Refused::to_join("registry", &status);
+            assert_eq!(refused.code, code);
+            assert!(!refused.message.contains("inner"), "{}", refused.message);
+        };
+        check(Status::permission_denied("inner"), RefusalCode::Removed);
+        check(Status::aborted("inner"), RefusalCode::MeetingLocked);
+        check(Status::not_found("inner"), RefusalCode::NotAdmitted);
+        let ended = with_reason(Code::FailedPrecondition, "MEETING_ENDED");
+        check(ended, RefusalCode::MeetingEnded);
     }
 
     #[test]

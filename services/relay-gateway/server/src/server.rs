@@ -12,20 +12,21 @@ use tributary_service_runtime::{Peer, Platform, grpc::Services};
 use tributary_speaker_selection::Config as SelectionConfig;
 
 use crate::{
-    Config, attachments, http,
+    Config, attachments, attendance, http,
     media::{MediaConfig, MediaError, MediaHandle},
     meetings::Meetings,
     metrics,
     narrowings::Narrowings,
     notices::NoticeDesk,
+    operations::{Operations, Stream},
     terminals::{Shared, WebSocketState, attached::Attached, upgrade},
     trust::Trust,
     upstream::Upstream,
     web,
 };
 
-/// How often the registry is told that this relay lives; it waits 15 s.
-const RENEWAL_INTERVAL: Duration = Duration::from_secs(3);
+/// How often the registry is told that this relay lives; it waits 8 s.
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(2);
 const SESSION_ID_BYTES: usize = 12;
 
 /// A relay can't start.
@@ -86,6 +87,7 @@ impl Server {
             udp_listen: config.udp_listen,
             udp_advertise: config.udp_advertise.clone(),
             selection,
+            room: config.room,
         };
         let media = MediaHandle::start(media, &platform).await?;
         let name = format!("relay {}", config.relay_id);
@@ -121,10 +123,12 @@ impl Server {
             connections: connections.clone(),
             shutdown: shutdown.clone(),
         };
+        let transfers = attachments::Transfers::new(shared.clone(), config.attachment_bytes_max);
         let app = Router::new()
             .route("/terminal/v1", get(upgrade))
             .with_state(state)
-            .merge(attachments::routes(shared.clone(), config.attachment_bytes_max))
+            .merge(attachments::routes(transfers.clone()))
+            .merge(attendance::routes(transfers))
             .fallback(web::serve)
             .layer(middleware::from_fn(web::secure));
         tracing::info!(address = %config.listen, relay = %shared.relay, "serving terminals");
@@ -143,6 +147,7 @@ impl Server {
         renewal.abort();
         narrowings.abort();
         shared.attached.drain().await;
+        shared.operations.drain().await;
         bus.drain().await;
         Ok(())
     }
@@ -164,6 +169,7 @@ fn share(
         Duration::from_secs(config.reconnect_grace_seconds),
         platform.shutdown.clone(),
     );
+    let stream = Stream { bus: bus.clone(), relay: config.relay_id.clone() };
     Ok(Shared {
         relay: config.relay_id.clone(),
         relay_name: config.name.trim().to_owned(),
@@ -172,6 +178,7 @@ fn share(
         trusted_proxies: config.trusted_proxies.clone(),
         trust: Trust::new(credential, bus.clone()),
         notices: NoticeDesk::new(upstream.clone(), bus.clone()),
+        operations: Operations::new(stream, platform.shutdown.clone()),
         meetings: Meetings::new(upstream.clone(), bus),
         upstream,
         narrowings: Narrowings::default(),

@@ -1,14 +1,20 @@
 //! The terminals' side: the WebSocket, the requests that come over it, and who is attached.
 
 pub(crate) mod admit;
-mod allowance;
+pub(crate) mod allowance;
 pub(crate) mod attached;
 mod connection;
 mod fate;
+mod participations;
+mod passing;
 mod requests;
+mod session;
 mod socket;
+mod sound;
 mod standing;
 mod telling;
+mod turns;
+mod wake;
 
 use std::sync::Arc;
 
@@ -17,8 +23,13 @@ pub(crate) use socket::{WebSocketState, upgrade};
 use tributary_identifiers::{OrganisationId, RelayId, RelaySessionId};
 
 use crate::{
-    media::MediaHandle, meetings::Meetings, narrowings::Narrowings, notices::NoticeDesk,
-    trust::Trust, upstream::Upstream,
+    media::MediaHandle,
+    meetings::Meetings,
+    narrowings::Narrowings,
+    notices::NoticeDesk,
+    operations::{Operations, Stream},
+    trust::Trust,
+    upstream::Upstream,
 };
 
 /// What every connection needs.
@@ -34,5 +45,6 @@ pub(crate) struct Shared {
     pub(crate) media: MediaHandle,
     pub(crate) meetings: Meetings,
     pub(crate) notices: NoticeDesk,
+    pub(crate) operations: Operations<Stream>,
     pub(crate) attached: Arc<attached::Attached>,
 }

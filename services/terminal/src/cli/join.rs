@@ -3,10 +3,18 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, bail};
-use tokio::{sync::broadcast::error::RecvError, time::Instant};
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    time::Instant,
+};
 
-use super::{JoinArgs, print_json, progress, report::Report, secret};
-use crate::{AudioSource, EndReason, Event, MeetingTarget, Options, Target, Terminal, protocol};
+use tributary_contracts::event::v1::{MeetingEvent, meeting_event::Body as Happened};
+use tributary_identifiers::ParticipantId;
+
+use super::{JoinArgs, print_json, progress, refusal, report::Report, secret};
+use crate::{
+    AudioSource, Event, MeetingTarget, OperateError, Options, Outcome, Target, Terminal, protocol,
+};
 
 pub(super) async fn run(args: JoinArgs) -> anyhow::Result<()> {
     let meeting = MeetingTarget::Existing(target(&args)?);
@@ -23,15 +31,16 @@ pub(super) async fn run(args: JoinArgs) -> anyhow::Result<()> {
         }
     };
     let joined_at = Instant::now();
-    let terminal = Terminal::join(options).await.context("join the meeting")?;
-    progress(&format!(
-        "in meeting {} as participant {}, {} in all",
-        terminal.meeting_id(),
-        terminal.participant_id(),
-        terminal.roster().len()
-    ));
+    let joining = Terminal::join(options).await.map_err(refusal::of_join);
+    let terminal = joining.context("join the meeting")?;
+    let events = terminal.events();
+    if terminal.snapshot().waiting {
+        progress("in the lobby: a host must let this terminal in");
+    } else {
+        tell_that_it_is_in(&terminal);
+    }
     let until = args.seconds.map(|seconds| joined_at + Duration::from_secs_f64(seconds));
-    attend(&terminal, until).await;
+    attend(&terminal, events, &args, until).await;
     if let Some(path) = &args.record {
         terminal.write_heard_to(path).with_context(|| format!("write {}", path.display()))?;
         progress(&format!("what was heard is in {}", path.display()));
@@ -54,17 +63,31 @@ fn target(args: &JoinArgs) -> anyhow::Result<Target> {
     Ok(target.with_password(secret(args.meeting_password_file.as_deref())?))
 }
 
+fn tell_that_it_is_in(terminal: &Terminal) {
+    progress(&format!(
+        "in meeting {} as participant {}, {} in all",
+        terminal.meeting_id(),
+        terminal.participant_id(),
+        terminal.roster().len()
+    ));
+}
+
 /// Until the time is over, the user interrupts, or the meeting ends.
-async fn attend(terminal: &Terminal, until: Option<Instant>) {
-    let mut events = terminal.events();
+async fn attend(
+    terminal: &Terminal,
+    mut events: Receiver<Event>,
+    args: &JoinArgs,
+    until: Option<Instant>,
+) {
     let time = async {
         match until {
             Some(until) => tokio::time::sleep_until(until).await,
             None => std::future::pending().await,
         }
     };
-    let interrupt = interrupted();
-    tokio::pin!(time, interrupt);
+    let (interrupt, acts) = (interrupted(), act(terminal, args));
+    tokio::pin!(time, interrupt, acts);
+    let mut acting = true;
     if terminal.snapshot().ended.is_some() {
         return;
     }
@@ -72,9 +95,10 @@ async fn attend(terminal: &Terminal, until: Option<Instant>) {
         tokio::select! {
             () = &mut time => return,
             () = &mut interrupt => return,
+            () = &mut acts, if acting => acting = false,
             event = events.recv() => match event {
                 Ok(Event::Ended(reason)) => {
-                    if let EndReason::Refused(_, text) = reason {
+                    if let Some(text) = refusal::of_end(&reason) {
                         progress(&format!("out of the meeting: {text}"));
                     }
                     return;
@@ -87,18 +111,74 @@ async fn attend(terminal: &Terminal, until: Option<Instant>) {
     }
 }
 
+/// Does what was asked for on the command line, once in.
+async fn act(terminal: &Terminal, args: &JoinArgs) {
+    let is_in = terminal.wait_until(|now| now.connected || now.ended.is_some(), Duration::MAX);
+    if is_in.await.is_err() {
+        return;
+    }
+    if args.check_in {
+        tell_outcome("check in", terminal.check_in().await);
+    }
+    if args.raise_hand {
+        tell_outcome("raise the hand", terminal.raise_hand(true).await);
+    }
+    if let Some(text) = &args.chat {
+        tell_outcome("write", terminal.chat(text, &[]).await);
+    }
+}
+
+fn tell_outcome(what: &str, outcome: Result<Outcome, OperateError>) {
+    match outcome {
+        Ok(Outcome::Applied { .. } | Outcome::NothingChanged) => progress(&format!("{what}: done")),
+        Ok(Outcome::Refused { message, .. } | Outcome::NotTaken { message, .. }) => {
+            progress(&format!("{what}: refused: {message}"));
+        }
+        Err(error) => progress(&format!("{what}: {error}")),
+    }
+}
+
 fn tell(terminal: &Terminal, event: Event) {
     match event {
         Event::Connected => progress("connected again"),
         Event::Lost => progress("connection lost, trying to come back"),
+        Event::Admitted(_) => tell_that_it_is_in(terminal),
         Event::Speakers(ids) => {
-            let roster = terminal.snapshot().roster;
-            let name = |id| roster.get(id).map_or("?", |person| person.display_name.as_str());
-            let names: Vec<&str> = ids.iter().map(name).collect();
+            let names: Vec<String> = ids.into_iter().map(|id| name(terminal, id)).collect();
             progress(&format!("speaking: {}", names.join(", ")));
         }
-        Event::Meeting(_) | Event::Ended(_) => {}
+        Event::Meeting(event) => tell_happened(terminal, &event),
+        _ => {}
     }
+}
+
+fn tell_happened(terminal: &Terminal, event: &MeetingEvent) {
+    let name = |id: u32| name(terminal, ParticipantId(id));
+    let text = match &event.body {
+        Some(Happened::ChatMessage(message)) => {
+            format!("{} writes: {}", message.display_name, message.text)
+        }
+        Some(Happened::Announcement(announcement)) => format!("announced: {}", announcement.text),
+        Some(Happened::HandChanged(hand)) if hand.raised => {
+            format!("{} raises the hand", name(hand.participant_id))
+        }
+        Some(Happened::AskedToUnmute(asked)) => {
+            format!(
+                "{} asks {} to unmute",
+                name(asked.by_participant_id),
+                name(asked.participant_id)
+            )
+        }
+        Some(Happened::LockChanged(lock)) if lock.locked => "the meeting is locked now".to_owned(),
+        Some(Happened::LockChanged(_)) => "the meeting is not locked any more".to_owned(),
+        _ => return,
+    };
+    progress(&text);
+}
+
+fn name(terminal: &Terminal, id: ParticipantId) -> String {
+    let roster = terminal.snapshot().roster;
+    roster.get(&id).map_or_else(|| "?".to_owned(), |person| person.display_name.clone())
 }
 
 async fn interrupted() {

@@ -20,6 +20,15 @@ pub(super) struct Report {
     /// Everybody who was announced as a speaker, the own participant too.
     speakers: Vec<Speaker>,
     participants: usize,
+    /// What this terminal has done.
+    operations: Operations,
+}
+
+#[derive(Serialize)]
+struct Operations {
+    applied: u64,
+    refused: u64,
+    pending: usize,
 }
 
 #[derive(Serialize)]
@@ -49,7 +58,7 @@ struct Speaker {
 
 impl Report {
     pub(super) fn new(meeting_id: MeetingId, snapshot: &Snapshot, stayed: Duration) -> Self {
-        let hearing = &snapshot.hearing;
+        let (hearing, operations) = (&snapshot.hearing, &snapshot.operations);
         let tone = |&(hz, heard_ms): &(f32, u64)| HeardTone { hz, heard_ms };
         Self {
             meeting_id: meeting_id.to_string(),
@@ -73,6 +82,11 @@ impl Report {
                 .map(|(id, time)| speaker(*id, time, snapshot))
                 .collect(),
             participants: snapshot.roster.len(),
+            operations: Operations {
+                applied: operations.applied + operations.nothing_changed,
+                refused: operations.refused + operations.not_taken,
+                pending: operations.pending,
+            },
         }
     }
 }

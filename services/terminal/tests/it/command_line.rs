@@ -2,8 +2,8 @@
 
 use clap::Parser as _;
 use tributary_audio::{Goertzel, SAMPLE_RATE, read_clip};
-use tributary_contracts::terminal::v1::terminal_message::Body;
-use tributary_terminal::{Options, Terminal, cli};
+use tributary_contracts::terminal::v1::{RefusalCode, terminal_message::Body};
+use tributary_terminal::{OperationBody, Options, Terminal, cli};
 
 use crate::{
     conversation::tone,
@@ -65,4 +65,31 @@ async fn a_shared_link_brings_its_secret() {
     };
     assert_eq!(request.share_secret, SHARE_SECRET);
     assert_eq!(request.meeting_id, meeting_id().to_string());
+}
+
+#[tokio::test]
+async fn what_is_to_be_done_once_in_is_done() {
+    let relay = StubRelay::start().await;
+    let meeting = meeting_id().to_string();
+    let args = ["terminal", "join", "--relay", &relay.url, "--meeting", &meeting, "--seconds", "2"];
+    let acts = ["--chat", "hello", "--raise-hand", "--check-in"];
+    cli::run(cli::Args::parse_from(args.into_iter().chain(acts))).await.unwrap();
+    let done: Vec<_> = relay.operations().into_iter().map(|o| o.body.unwrap()).collect();
+    let [OperationBody::CheckIn(_), OperationBody::SetHand(hand), OperationBody::SendChat(chat)] =
+        done.as_slice()
+    else {
+        panic!("{done:?}")
+    };
+    assert!(hand.raised);
+    assert_eq!(chat.text, "hello");
+}
+
+#[tokio::test]
+async fn a_locked_meeting_is_said_to_be_locked() {
+    let relay = StubRelay::start().await;
+    relay.refuse_next("join", RefusalCode::MeetingLocked);
+    let meeting = meeting_id().to_string();
+    let args = ["terminal", "join", "--relay", &relay.url, "--meeting", &meeting];
+    let error = cli::run(cli::Args::parse_from(args)).await.unwrap_err();
+    assert!(format!("{error:#}").contains("Ask a host to unlock it"), "{error:#}");
 }

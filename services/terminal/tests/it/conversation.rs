@@ -131,7 +131,7 @@ async fn roster_and_speakers_follow_what_the_relay_says() {
     let snapshot = a.wait_until(|s| s.speakers == [ParticipantId(7)], SOON).await.unwrap();
     assert_eq!(snapshot.roster[&ParticipantId(7)].relay_name, "Office B");
     relay.say(Reply::Speakers(Speakers { speaker_ids: vec![] }));
-    let left = ParticipantLeft { participant_id: 7, reason: 1 };
+    let left = ParticipantLeft { participant_id: 7, reason: 1, last_seen_at: None };
     relay.say_event(meeting_event::Body::Left(left));
     let snapshot = a
         .wait_until(|s| !s.roster.contains_key(&ParticipantId(7)) && s.speakers.is_empty(), SOON)

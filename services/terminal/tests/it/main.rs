@@ -10,6 +10,10 @@
 mod account;
 mod command_line;
 mod conversation;
+mod lobby;
+mod operations;
+mod private_talk;
 mod recovery;
 mod stub_relay;
+mod two_meetings;
 mod wire;

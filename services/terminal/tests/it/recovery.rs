@@ -108,6 +108,8 @@ async fn a_terminal_that_is_not_let_in_is_told_why_at_once() {
         ("request_join_credential", RefusalCode::NotAdmitted),
         ("join", RefusalCode::MeetingEnded),
         ("join", RefusalCode::BadCredential),
+        ("join", RefusalCode::MeetingLocked),
+        ("join", RefusalCode::Removed),
         ("media_offer", RefusalCode::BadSessionDescription),
     ] {
         relay.refuse_next(request, code);

@@ -1,38 +1,37 @@
 //! As much of a relay as terminals need to be tested: lets everybody in, sends everybody's audio to all
-//! others untouched, and misbehaves when told to.
+//! others untouched, carries out operations once, and misbehaves when told to.
+
+mod audio;
+mod meetings;
+mod outside;
 
 use std::{
-    collections::HashMap,
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Instant,
 };
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use prost::Message as _;
 use tokio::{
-    net::{TcpListener, TcpStream, UdpSocket},
+    net::{TcpListener, TcpStream},
     sync::broadcast,
     task::JoinSet,
 };
 use tokio_tungstenite::{WebSocketStream, accept_async, tungstenite::Message};
 use tributary_contracts::{
-    access::v1::{CreateShareResponse, ListSharesResponse, Share, ShareForm, ShareLink},
-    credential::v1::{GetLogInOptionsResponse, Identity},
-    event::v1::{MeetingEvent, Participant, ParticipantMuted, meeting_event},
-    notice::v1::Notice,
-    registry::v1::{Meeting, operation},
+    event::v1::meeting_event,
+    operation::v1::Operation,
     terminal::v1::{
-        AttachmentDeleted, Join, JoinCredential, Joined, Left, LoggedOut, MediaAnswer,
-        MeetingCreated, MeetingDetails, MeetingUpdated, Meetings, MembersWereChanged,
-        NoticeDismissed, Notices, OperationResult, Pong, RefreshIdentity, Refusal, RefusalCode,
-        RelayMessage, Roster, ShareRevoked, TerminalMessage, Welcome, relay_message::Body as Reply,
-        terminal_message::Body,
+        Join, Left, MediaAnswer, OperationReceived, Pong, Refusal, RefusalCode, RelayMessage,
+        Switched, TerminalMessage, Welcome, relay_message::Body as Reply, terminal_message::Body,
     },
 };
 use tributary_identifiers::MeetingId;
-use tributary_join_credential::{verify_join_proof, verify_refresh_proof};
-use tributary_rtc_session::{Certificate, Event, IncomingAudio, OutgoingAudio, Output, Session};
+use tributary_rtc_session::{Certificate, IncomingAudio, Session};
+
+use self::meetings::Meeting;
+pub use self::outside::{SHARE_SECRET, share_link};
 
 pub const NONCE: [u8; 32] = [9; 32];
 
@@ -40,22 +39,43 @@ pub fn meeting_id() -> MeetingId {
     "1152921504606846977".parse().unwrap()
 }
 
-#[derive(Default)]
+pub fn other_meeting_id() -> MeetingId {
+    "1152921504606846978".parse().unwrap()
+}
+
+/// What becomes of operations.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Operations {
+    /// They are received and carried out, and both is told.
+    Answered,
+    /// They are lost.
+    Lost,
+    /// They are carried out, and nobody is told of either; their events come after a reconnect.
+    Silent,
+    /// They are received, and nothing comes of them for now.
+    Kept,
+}
+
 struct State {
     requests: Vec<&'static str>,
     /// The same in full.
     bodies: Vec<Body>,
-    participants: HashMap<Vec<u8>, u32>,
     joins: Vec<Join>,
+    /// Operations in the order in which they came, each time they came.
+    operations: Vec<Operation>,
     /// Refusals for the next requests of a kind.
     refusals: HashMap<&'static str, Vec<RefusalCode>>,
     credentials: u32,
-    events: u64,
+    meetings: HashMap<MeetingId, Meeting>,
+    mode: Operations,
+    lobby: bool,
 }
 
 #[derive(Clone)]
 enum Order {
-    Say(Box<Reply>),
+    Say(Box<RelayMessage>),
+    /// There are new events.
+    News,
     DropConnections,
     CloseMedia,
 }
@@ -63,8 +83,43 @@ enum Order {
 struct Shared {
     state: Mutex<State>,
     orders: broadcast::Sender<Order>,
-    audio: broadcast::Sender<(u32, IncomingAudio)>,
+    audio: broadcast::Sender<(Place, IncomingAudio)>,
     certificate: Certificate,
+}
+
+/// Where somebody is live, and as whom.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    meeting_id: MeetingId,
+    me: u32,
+}
+
+/// One connection's part in a meeting.
+struct Seat {
+    me: u32,
+    /// The last event that it was told.
+    told: u64,
+    held: bool,
+}
+
+/// One connection.
+#[derive(Default)]
+struct Guest {
+    seats: BTreeMap<MeetingId, Seat>,
+    /// Media ends with the connection.
+    media: JoinSet<()>,
+    place: Arc<Mutex<Option<Place>>>,
+}
+
+impl Guest {
+    fn live(&self) -> Option<Place> {
+        let (meeting_id, seat) = self.seats.iter().find(|(_, seat)| !seat.held)?;
+        Some(Place { meeting_id: *meeting_id, me: seat.me })
+    }
+
+    fn note_place(&self) {
+        *self.place.lock().unwrap() = self.live();
+    }
 }
 
 pub struct StubRelay {
@@ -77,9 +132,20 @@ impl StubRelay {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
+        let state = State {
+            requests: Vec::new(),
+            bodies: Vec::new(),
+            joins: Vec::new(),
+            operations: Vec::new(),
+            refusals: HashMap::new(),
+            credentials: 0,
+            meetings: HashMap::new(),
+            mode: Operations::Answered,
+            lobby: false,
+        };
         let shared = Arc::new(Shared {
-            state: Mutex::default(),
-            orders: broadcast::Sender::new(64),
+            state: Mutex::new(state),
+            orders: broadcast::Sender::new(256),
             audio: broadcast::Sender::new(1_024),
             certificate: Certificate::generate().unwrap(),
         });
@@ -88,44 +154,86 @@ impl StubRelay {
         Self { url, shared, _tasks: tasks }
     }
 
-    /// Says something to all terminals.
-    pub fn say(&self, body: Reply) {
-        let _ = self.shared.orders.send(Order::Say(Box::new(body)));
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap()
     }
 
+    fn order(&self, order: Order) {
+        let _ = self.shared.orders.send(order);
+    }
+
+    /// Says something to all terminals.
+    pub fn say(&self, body: Reply) {
+        self.say_of("", body);
+    }
+
+    /// Says something of a meeting to all terminals.
+    pub fn say_of(&self, meeting_id: &str, body: Reply) {
+        let meeting_id = meeting_id.to_owned();
+        let message = RelayMessage { in_reply_to: 0, body: Some(body), meeting_id };
+        self.order(Order::Say(Box::new(message)));
+    }
+
+    /// Lets something happen in the meeting.
     pub fn say_event(&self, body: meeting_event::Body) {
-        self.say(self.shared.event(body));
+        self.say_event_in(meeting_id(), body);
+    }
+
+    pub fn say_event_in(&self, meeting_id: MeetingId, body: meeting_event::Body) {
+        self.state().meetings.entry(meeting_id).or_default().happen(body);
+        self.order(Order::News);
     }
 
     /// Cuts all WebSockets, and the media with them, without a goodbye.
     pub fn drop_connections(&self) {
-        let _ = self.shared.orders.send(Order::DropConnections);
+        self.order(Order::DropConnections);
     }
 
     /// Ends all peer connections and keeps the WebSockets.
     pub fn close_media(&self) {
-        let _ = self.shared.orders.send(Order::CloseMedia);
+        self.order(Order::CloseMedia);
     }
 
     /// Refuses the next request of a kind with this code.
     pub fn refuse_next(&self, request: &'static str, code: RefusalCode) {
-        self.shared.state.lock().unwrap().refusals.entry(request).or_default().push(code);
+        self.state().refusals.entry(request).or_default().push(code);
+    }
+
+    /// From now on operations are treated so. What was kept is carried out when they are answered again.
+    pub fn treat_operations(&self, mode: Operations) {
+        {
+            let mut state = self.state();
+            state.mode = mode;
+            if mode == Operations::Answered {
+                state.meetings.values_mut().for_each(Meeting::carry_out_kept);
+            }
+        }
+        self.order(Order::News);
+    }
+
+    /// From now on who joins waits in the lobby.
+    pub fn open_lobby(&self) {
+        self.state().lobby = true;
+    }
+
+    /// The operations that came, each time they came, in order.
+    pub fn operations(&self) -> Vec<Operation> {
+        self.state().operations.clone()
     }
 
     /// How many requests of a kind came in.
     pub fn count(&self, request: &str) -> usize {
-        let state = self.shared.state.lock().unwrap();
-        state.requests.iter().filter(|kind| **kind == request).count()
+        self.state().requests.iter().filter(|kind| **kind == request).count()
     }
 
     /// The requests of a kind, in full.
     pub fn bodies(&self, request: &str) -> Vec<Body> {
-        let state = self.shared.state.lock().unwrap();
+        let state = self.state();
         state.bodies.iter().filter(|body| kind(body) == request).cloned().collect()
     }
 
     pub fn joins(&self) -> Vec<Join> {
-        self.shared.state.lock().unwrap().joins.clone()
+        self.state().joins.clone()
     }
 }
 
@@ -142,6 +250,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 type Gone = Option<()>;
+type Socket = WebSocketStream<TcpStream>;
 
 async fn serve(stream: TcpStream, shared: Arc<Shared>) -> Gone {
     let mut orders = shared.orders.subscribe();
@@ -153,35 +262,60 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) -> Gone {
         version: "0".into(),
     };
     send(&mut socket, 0, Reply::Welcome(welcome)).await?;
-    // Media ends with the connection.
-    let mut media = JoinSet::new();
-    let mut me = 0;
+    let mut guest = Guest::default();
     loop {
         tokio::select! {
             order = orders.recv() => match order.unwrap() {
-                Order::Say(body) => send(&mut socket, 0, *body).await?,
+                Order::Say(message) => write(&mut socket, &message).await?,
                 Order::DropConnections => return None,
-                Order::CloseMedia => {}
+                Order::News | Order::CloseMedia => {}
             },
             message = socket.next() => {
                 let (id, reply) = match message?.ok()? {
                     Message::Binary(bytes) => match TerminalMessage::decode(bytes) {
                         Ok(TerminalMessage { request_id, body: Some(body) }) => {
-                            (request_id, shared.answer(body, &mut me, &mut media).await)
+                            (request_id, shared.answer(body, &mut guest).await)
                         }
-                        _ => (0, refusal(RefusalCode::Malformed)),
+                        _ => (0, Some(refusal(RefusalCode::Malformed))),
                     },
-                    Message::Text(_) => (0, refusal(RefusalCode::Malformed)),
+                    Message::Text(_) => (0, Some(refusal(RefusalCode::Malformed))),
                     _ => continue,
                 };
-                send(&mut socket, id, reply).await?;
+                if let Some(reply) = reply {
+                    send(&mut socket, id, reply).await?;
+                }
             }
         }
+        tell_news(&mut socket, &shared, &mut guest).await?;
     }
 }
 
-async fn send(socket: &mut WebSocketStream<TcpStream>, in_reply_to: u64, body: Reply) -> Gone {
-    let message = RelayMessage { in_reply_to, body: Some(body) };
+/// Tells a connection what has happened in its meetings since it was told last.
+async fn tell_news(socket: &mut Socket, shared: &Shared, guest: &mut Guest) -> Gone {
+    let mut news = Vec::new();
+    {
+        let state = shared.state.lock().unwrap();
+        if state.mode == Operations::Silent {
+            return Some(());
+        }
+        for (meeting_id, seat) in &mut guest.seats {
+            let meeting = &state.meetings[meeting_id];
+            news.extend(meeting.since(seat.told, seat.me));
+            seat.told = meeting.number();
+        }
+    }
+    for event in news {
+        send(socket, 0, Reply::Event(event)).await?;
+    }
+    Some(())
+}
+
+async fn send(socket: &mut Socket, in_reply_to: u64, body: Reply) -> Gone {
+    let message = RelayMessage { in_reply_to, body: Some(body), meeting_id: String::new() };
+    write(socket, &message).await
+}
+
+async fn write(socket: &mut Socket, message: &RelayMessage) -> Gone {
     socket.send(Message::Binary(message.encode_to_vec().into())).await.ok()
 }
 
@@ -200,7 +334,8 @@ fn kind(body: &Body) -> &'static str {
         Body::Operate(_) => "operate",
         Body::Leave(_) => "leave",
         Body::Ping(_) => "ping",
-        Body::EndMeeting(_) => "end_meeting",
+        Body::SwitchMeeting(_) => "switch_meeting",
+        Body::ReadChat(_) => "read_chat",
         Body::GetLogInOptions(_) => "get_log_in_options",
         Body::BeginOidcLogIn(_) => "begin_oidc_log_in",
         Body::FinishOidcLogIn(_) => "finish_oidc_log_in",
@@ -221,199 +356,83 @@ fn kind(body: &Body) -> &'static str {
 }
 
 impl Shared {
-    fn event(&self, body: meeting_event::Body) -> Reply {
-        let mut state = self.state.lock().unwrap();
-        state.events += 1;
-        let number = state.events;
-        Reply::Event(MeetingEvent { number, body: Some(body), ..MeetingEvent::default() })
-    }
-
-    async fn answer(self: &Arc<Self>, body: Body, me: &mut u32, media: &mut JoinSet<()>) -> Reply {
+    /// `None`: says nothing.
+    async fn answer(self: &Arc<Self>, body: Body, guest: &mut Guest) -> Option<Reply> {
         let kind = kind(&body);
         {
             let mut state = self.state.lock().unwrap();
             state.requests.push(kind);
             state.bodies.push(body.clone());
             if let Some(code) = state.refusals.get_mut(kind).and_then(Vec::pop) {
-                return refusal(code);
+                return Some(refusal(code));
             }
         }
-        match body {
-            Body::LogIn(_) | Body::EnterAsGuest(_) => Reply::Identity(Identity {
-                identity_token: "identity".into(),
-                ..Identity::default()
-            }),
-            Body::CreateMeeting(create) => Reply::MeetingCreated(MeetingCreated {
-                meeting_id: meeting_id().to_string(),
-                subject: create.subject,
-                share: create.shared.then(|| shared(None)),
-            }),
-            Body::RequestJoinCredential(_) => {
+        Some(match body {
+            Body::Join(join) => self.join(join, guest),
+            Body::MediaOffer(offer) => self.media(&offer.sdp, guest).await,
+            Body::Operate(operate) => return self.operate(operate.operation.unwrap(), guest),
+            Body::SwitchMeeting(switch) => {
+                let to: MeetingId = switch.meeting_id.parse().unwrap();
+                assert!(guest.seats.contains_key(&to), "a switch to where the terminal is not");
+                guest.seats.iter_mut().for_each(|(id, seat)| seat.held = *id != to);
+                guest.note_place();
+                Reply::Switched(Switched { meeting_id: to.to_string() })
+            }
+            Body::Leave(leave) => {
+                guest.seats.remove(&leave.meeting_id.parse().unwrap());
+                guest.note_place();
+                Reply::Left(Left {})
+            }
+            Body::Ping(_) => Reply::Pong(Pong {}),
+            Body::RequestJoinCredential(request) => {
                 let mut state = self.state.lock().unwrap();
                 state.credentials += 1;
-                let join_credential = format!("credential-{}", state.credentials);
-                Reply::JoinCredential(JoinCredential { join_credential, expires_at: None })
+                outside::credential(state.credentials, &request)
             }
-            Body::Join(join) => self.join(join, me),
-            Body::MediaOffer(offer) => self.media(&offer.sdp, *me, media).await,
-            Body::Operate(operate) => {
-                let operation = operate.operation.unwrap();
-                if let Some(operation::Body::SetMuted(set)) = operation.body {
-                    let muted = ParticipantMuted { participant_id: *me, muted: set.muted };
-                    let event = self.event(meeting_event::Body::Muted(muted));
-                    let _ = self.orders.send(Order::Say(Box::new(event)));
-                }
-                let operation_id = operation.operation_id;
-                Reply::OperationResult(OperationResult { operation_id, event_number: 1 })
-            }
-            Body::Leave(_) => Reply::Left(Left {}),
-            Body::Ping(_) => Reply::Pong(Pong {}),
-            Body::EndMeeting(_) => refusal(RefusalCode::Forbidden),
-            other => answer_outside(other),
-        }
-    }
-
-    fn join(&self, join: Join, me: &mut u32) -> Reply {
-        let credential = &join.join_credential;
-        if verify_join_proof(&join.public_key, &NONCE, credential, &join.proof).is_err() {
-            return refusal(RefusalCode::BadCredential);
-        }
-        let mut state = self.state.lock().unwrap();
-        let next = u32::try_from(state.participants.len()).unwrap() + 1;
-        *me = *state.participants.entry(join.public_key.clone()).or_insert(next);
-        state.joins.push(join);
-        let participant = |id: &u32| Participant {
-            participant_id: *id,
-            display_name: format!("Participant {id}"),
-            ..Participant::default()
-        };
-        let participants = state.participants.values().map(participant).collect();
-        Reply::Joined(Joined {
-            participant_id: *me,
-            meeting: Some(Meeting { subject: "Tests".into(), ..Meeting::default() }),
-            roster: Some(Roster { participants, event_number: state.events }),
+            other => outside::answer(other),
         })
     }
 
-    async fn media(self: &Arc<Self>, offer: &str, me: u32, media: &mut JoinSet<()>) -> Reply {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    fn operate(
+        &self,
+        signed: tributary_contracts::operation::v1::SignedOperation,
+        guest: &Guest,
+    ) -> Option<Reply> {
+        let Some(operation) = meetings::verified(&signed) else {
+            return Some(refusal(RefusalCode::Forbidden));
+        };
+        let meeting_id: MeetingId = operation.meeting_id.parse().unwrap();
+        let seat = &guest.seats[&meeting_id];
+        assert_eq!(seat.me, operation.participant_id, "another participant's operation");
+        let operation_id = operation.operation_id.clone();
+        let mut state = self.state.lock().unwrap();
+        state.operations.push(operation.clone());
+        let mode = state.mode;
+        let meeting = state.meetings.get_mut(&meeting_id).unwrap();
+        match mode {
+            Operations::Lost => return None,
+            Operations::Silent => {
+                meeting.carry_out(operation);
+                return None;
+            }
+            Operations::Kept => meeting.keep(operation),
+            Operations::Answered => meeting.carry_out(operation),
+        }
+        drop(state);
+        let _ = self.orders.send(Order::News);
+        Some(Reply::OperationReceived(OperationReceived { operation_id }))
+    }
+
+    async fn media(self: &Arc<Self>, offer: &str, guest: &mut Guest) -> Reply {
+        let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let local = socket.local_addr().unwrap();
         let answer = Session::answer(offer, &[local], &self.certificate, Instant::now());
         let Ok((session, sdp)) = answer else {
             return refusal(RefusalCode::BadSessionDescription);
         };
-        media.abort_all();
-        media.spawn(forward(Arc::clone(self), session, socket, local, me));
+        guest.media.abort_all();
+        let place = Arc::clone(&guest.place);
+        guest.media.spawn(audio::forward(Arc::clone(self), session, socket, local, place));
         Reply::MediaAnswer(MediaAnswer { sdp })
-    }
-}
-
-pub const SHARE_SECRET: &str = "AAECAwQFBgcICQoLDA0ODw";
-
-pub fn share_link() -> String {
-    format!("https://meet.example/#/m/{}/{SHARE_SECRET}", meeting_id())
-}
-
-fn shared(form: Option<ShareForm>) -> CreateShareResponse {
-    let share = Share { share_id: "share".into(), form, ..Share::default() };
-    let link = ShareLink { url: share_link(), ..ShareLink::default() };
-    CreateShareResponse { share: Some(share), link: Some(link) }
-}
-
-/// What concerns no participant.
-fn answer_outside(body: Body) -> Reply {
-    let meeting = |subject: &str| Meeting { subject: subject.into(), ..Meeting::default() };
-    match body {
-        Body::RefreshIdentity(refresh) => {
-            let RefreshIdentity { identity_token, public_key, signed_at, proof } = refresh;
-            let proven =
-                verify_refresh_proof(&public_key, signed_at, &identity_token, &proof, now());
-            if proven.is_err() {
-                return refusal(RefusalCode::NotLoggedIn);
-            }
-            let identity_token = format!("{identity_token} again");
-            Reply::Identity(Identity { identity_token, ..Identity::default() })
-        }
-        Body::LogOut(_) => Reply::LoggedOut(LoggedOut {}),
-        Body::ReadMeeting(_) => Reply::MeetingDetails(MeetingDetails {
-            meeting: Some(meeting("Tests")),
-            ..MeetingDetails::default()
-        }),
-        Body::UpdateMeeting(update) => {
-            Reply::MeetingUpdated(MeetingUpdated { meeting: Some(meeting(update.subject())) })
-        }
-        Body::ChangeMembers(change) => Reply::MembersChanged(MembersWereChanged {
-            members: u32::try_from(change.set.len()).unwrap() + 1,
-        }),
-        Body::ShareMeeting(share) => Reply::MeetingShared(shared(share.form)),
-        Body::ListShares(_) => Reply::Shares(ListSharesResponse { shares: vec![Share::default()] }),
-        Body::RevokeShare(_) => Reply::ShareRevoked(ShareRevoked {}),
-        Body::ReceiveNotices(_) => {
-            let notice = Notice { notice_id: "first".into(), ..Notice::default() };
-            Reply::Notices(Notices { notices: vec![notice] })
-        }
-        Body::DismissNotice(_) => Reply::NoticeDismissed(NoticeDismissed {}),
-        Body::ListMyMeetings(_) => Reply::Meetings(Meetings { meetings: vec![meeting("Tests")] }),
-        Body::DeleteAttachment(_) => Reply::AttachmentDeleted(AttachmentDeleted {}),
-        Body::GetLogInOptions(_) => {
-            Reply::LogInOptions(GetLogInOptionsResponse { guests: true, oidc_providers: vec![] })
-        }
-        _ => refusal(RefusalCode::Unsupported),
-    }
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
-}
-
-/// One terminal's peer connection: its audio to all, all others' audio to it.
-async fn forward(
-    shared: Arc<Shared>,
-    mut session: Session,
-    socket: UdpSocket,
-    local: SocketAddr,
-    me: u32,
-) {
-    let mut orders = shared.orders.subscribe();
-    let mut others = shared.audio.subscribe();
-    let mut datagram = [0; 2_048];
-    while session.is_alive() {
-        let due = loop {
-            match session.poll() {
-                Output::Timeout(due) => break due,
-                Output::Transmit { destination, contents } => {
-                    let _ = socket.try_send_to(&contents, destination);
-                }
-                Output::Event(Event::Audio(audio)) => drop(shared.audio.send((me, audio))),
-                Output::Event(_) => {}
-            }
-        };
-        tokio::select! {
-            received = socket.recv_from(&mut datagram) => {
-                if let Ok((length, source)) = received {
-                    session.receive(source, local, &datagram[..length], Instant::now());
-                }
-            }
-            () = tokio::time::sleep_until(due.into()) => session.handle_timeout(Instant::now()),
-            order = orders.recv() => {
-                if matches!(order.unwrap(), Order::CloseMedia) {
-                    session.close();
-                }
-            }
-            audio = others.recv() => {
-                if let Ok((from, audio)) = audio
-                    && from != me
-                    && audio.level.is_some_and(|level| level < 127)
-                {
-                    let frame = OutgoingAudio {
-                        media_time: audio.media_time,
-                        payload: audio.payload,
-                        level: audio.level,
-                        talkspurt_start: false,
-                    };
-                    let _ = session.send_audio(&frame, Instant::now());
-                }
-            }
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! The bare protocol, for those who send something else than a terminal would.
 
 use tributary_contracts::terminal::v1::{
-    EndMeeting, Ping, RefusalCode, relay_message::Body as Reply, terminal_message::Body,
+    MediaOffer, Ping, RefusalCode, relay_message::Body as Reply, terminal_message::Body,
 };
 use tributary_terminal::protocol::{ConnectError, Connection, RequestError};
 
@@ -14,10 +14,10 @@ async fn requests_get_their_answers_and_refusals_are_errors() {
     assert_eq!(connection.welcome().nonce, NONCE);
     let (pong, refused) = tokio::join!(
         connection.request(Body::Ping(Ping {})),
-        connection.request(Body::EndMeeting(EndMeeting {})),
+        connection.request(Body::MediaOffer(MediaOffer { sdp: "nonsense".into() })),
     );
     assert!(matches!(pong, Ok(Reply::Pong(_))));
-    let code = RefusalCode::Forbidden;
+    let code = RefusalCode::BadSessionDescription;
     assert_eq!(refused, Err(RequestError::Refused { code, message: "by order".into() }));
     connection.close().await;
 }

@@ -106,6 +106,11 @@ impl RegistryService for FakeRegistry {
     type GetAttachmentStream = Pin<
         Box<dyn futures_util::Stream<Item = Result<proto::GetAttachmentResponse, Status>> + Send>,
     >;
+    type ExportAttendanceStream = Pin<
+        Box<
+            dyn futures_util::Stream<Item = Result<proto::ExportAttendanceResponse, Status>> + Send,
+        >,
+    >;
 
     async fn get_access_facts(
         &self,
@@ -166,7 +171,9 @@ impl RegistryService for FakeRegistry {
         leave(proto::LeaveRequest) -> proto::LeaveResponse;
         get_roster(proto::GetRosterRequest) -> proto::GetRosterResponse;
         list_events(proto::ListEventsRequest) -> proto::ListEventsResponse;
-        apply_operation(proto::ApplyOperationRequest) -> proto::ApplyOperationResponse;
+        list_chat(proto::ListChatRequest) -> proto::ListChatResponse;
+        export_attendance(proto::ExportAttendanceRequest) -> Self::ExportAttendanceStream;
+        announce(proto::AnnounceRequest) -> proto::AnnounceResponse;
         renew_relay(proto::RenewRelayRequest) -> proto::RenewRelayResponse;
     }
 }

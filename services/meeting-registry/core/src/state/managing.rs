@@ -3,10 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tributary_identifiers::UserId;
+
 use super::State;
 use crate::{
-    Attach, AttachmentsChange, Caller, Detach, Event, Happening, MEMBERS_MAX, MembersChange,
-    NewPassword, Refusal, RemoveMembers, Role, Sender, SetMembers, UnixMillis, Update,
+    Announce, Attach, AttachmentsChange, Caller, Detach, Event, Happening, MEMBERS_MAX,
+    MembersChange, NewPassword, Presence, Refusal, RemoveMembers, Role, Sender, SetMembers,
+    UnixMillis, Update,
 };
 
 impl State {
@@ -54,8 +57,14 @@ impl State {
         if meeting == self.meeting {
             return Ok(Vec::new());
         }
+        let opened = self.meeting.lobby && !meeting.lobby;
         self.meeting = meeting;
-        Ok(vec![self.happen(Happening::MeetingChanged, now)])
+        let mut events = vec![self.happen(Happening::MeetingChanged, now)];
+        if opened {
+            let waiting = self.ids_of(|one| one.participant.presence == Presence::Waiting);
+            events.extend(waiting.into_iter().filter_map(|id| self.let_in(id, now)));
+        }
+        Ok(events)
     }
 
     pub(super) fn set_members(
@@ -86,6 +95,7 @@ impl State {
         self.counters.members = members;
         for (user, role) in added.iter().chain(&changed) {
             self.members.insert(user.clone(), *role);
+            self.removed.remove(user);
         }
         let from = match set.by {
             Caller::Platform => self.meeting.organiser(),
@@ -93,8 +103,11 @@ impl State {
         };
         let invitation = self.meeting.invitation_of_added(from, now).filter(|_| !added.is_empty());
         let removed = BTreeSet::new();
+        let users: Vec<_> = added.keys().chain(changed.keys()).cloned().collect();
         let change = MembersChange { members, added, changed, removed, invitation };
-        Ok(vec![self.happen(Happening::MembersChanged(change), now)])
+        let mut events = vec![self.happen(Happening::MembersChanged(change), now)];
+        events.extend(self.follow_list(&users, now));
+        Ok(events)
     }
 
     pub(super) fn remove_members(
@@ -111,6 +124,14 @@ impl State {
         if removed.is_empty() {
             return Ok(Vec::new());
         }
+        let mut events = vec![self.unlist(removed.clone(), now)];
+        let users: Vec<_> = removed.into_iter().collect();
+        events.extend(self.follow_list(&users, now));
+        Ok(events)
+    }
+
+    /// Takes members off the list; all of them are on it.
+    pub(super) fn unlist(&mut self, removed: BTreeSet<UserId>, now: UnixMillis) -> Event {
         for user in &removed {
             self.members.remove(user);
         }
@@ -119,7 +140,45 @@ impl State {
         self.counters.members = members;
         let (added, changed) = (BTreeMap::new(), BTreeMap::new());
         let change = MembersChange { members, added, changed, removed, invitation: None };
-        Ok(vec![self.happen(Happening::MembersChanged(change), now)])
+        self.happen(Happening::MembersChanged(change), now)
+    }
+
+    /// Who is in as one of these users is what the list says from now on: host or not, and not in
+    /// the lobby while on it.
+    fn follow_list(&mut self, users: &[UserId], now: UnixMillis) -> Vec<Event> {
+        let users: BTreeSet<_> = users.iter().collect();
+        let mut events = Vec::new();
+        for id in self.ids_of(|one| users.contains(&one.participant.user_id)) {
+            let Some(present) = self.participants.get_mut(&id) else { continue };
+            let role = self.members.get(&present.participant.user_id);
+            let host = role.is_some_and(|role| role.manages());
+            let (waits, was) =
+                (present.participant.presence == Presence::Waiting, present.participant.host);
+            present.listed_host = host;
+            present.participant.host = host;
+            if waits && role.is_some() {
+                events.extend(self.let_in(id, now));
+            } else if was != host {
+                events.push(self.happen(Happening::HostChanged { participant: id, host }, now));
+            }
+        }
+        events
+    }
+
+    pub(super) fn announce(
+        &mut self,
+        announce: Announce,
+        now: UnixMillis,
+    ) -> Result<Vec<Event>, Refusal> {
+        if self.meeting.ended_at.is_some() {
+            return Err(Refusal::Ended);
+        }
+        let Announce { text, audience } = announce;
+        let named = audience.iter().flat_map(|audience| &audience.participants);
+        if let Some(nobody) = named.copied().find(|id| !self.has_been(*id)) {
+            return Err(Refusal::UnknownParticipant(nobody));
+        }
+        Ok(vec![self.tell(audience, Happening::Announcement(text), now)])
     }
 
     pub(super) fn attach(

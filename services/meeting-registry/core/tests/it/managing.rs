@@ -175,7 +175,7 @@ fn act() -> impl Strategy<Value = Act> {
 
 /// Applies to the part of the state that the command says it needs.
 fn apply_to_part(state: &State, command: &Command) -> Result<Vec<Event>, Refusal> {
-    let needed = command.needs().members;
+    let needed = command.needs().users;
     let part = state.members().filter(|(user, _)| needed.contains(user));
     let part: Vec<_> = part.map(|(user, role)| (user.clone(), role)).collect();
     State::new(state.meeting().clone(), state.counters(), [])

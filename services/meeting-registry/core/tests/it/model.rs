@@ -1,183 +1,239 @@
-//! Generated commands against a model that keeps who is in as a plain list.
+//! Generated sequences of joins, leaves, lost relays and operations (good, bad, repeated, reordered,
+//! of other sessions, too late) against a small model of them.
 
-use std::collections::BTreeSet;
+mod reference;
+mod registry;
 
 use proptest::prelude::*;
 use tributary_identifiers::ParticipantId;
 use tributary_meeting_registry_core::{
-    Command, Event, Happening, Leave, LeaveReason, Roster, State,
+    Act, Command, Happening, Leave, LeaveReason, OfflineReason, Operation, Patience, Presence,
+    Refusal,
 };
 
-use crate::{NOW, join, new_meeting, session};
-
-/// Who is in, as `(id, user, key, relay, run, muted)`, and what has been.
-#[derive(Default)]
-struct Model {
-    present: Vec<(u32, u32, u32, u32, u32, bool)>,
-    ids_given: u32,
-    ended: bool,
-}
+use crate::{NOW, join, lobby, session};
+use reference::{Coming, Model};
+use registry::Registry;
 
 #[derive(Clone, Debug)]
-enum Act {
-    Join { user: u32, key: u32, relay: u32, run: u32, muted: bool },
-    Leave { id: u32, relay: u32, run: u32 },
-    Mute { id: u32, muted: bool },
-    Lose { relay: u32, run: u32 },
+enum Step {
+    Join(Coming),
+    Leave {
+        id: u32,
+        relay: (u32, u32),
+        silent: u64,
+    },
+    Lose {
+        relay: (u32, u32),
+        silent: u64,
+    },
+    Lobby(bool),
     End,
+    Operate {
+        actor: u32,
+        place: Turn,
+        session: Option<u32>,
+        late: bool,
+        go_on: bool,
+        act: Act,
+    },
+    /// One that was sent before, again; with another body if `changed`.
+    Repeat {
+        which: prop::sample::Index,
+        changed: bool,
+    },
+}
+
+/// Where in its session an operation says that it is.
+#[derive(Clone, Copy, Debug)]
+enum Turn {
+    Next,
+    After(u64),
+    Again,
+}
+
+fn id() -> impl Strategy<Value = ParticipantId> {
+    (0..7u32).prop_map(ParticipantId)
 }
 
 fn act() -> impl Strategy<Value = Act> {
-    // Keys belong to few users each, so that a terminal changes hands now and then.
-    let joining = (0..6u32, 0..3u32, 0..3u32, 0..2u32, any::<bool>()).prop_map(
-        |(key, user, relay, run, muted)| {
-            let user = if user == 0 { key + 100 } else { key };
-            Act::Join { user, key, relay, run, muted }
-        },
-    );
+    let presence = prop_oneof![
+        Just(Presence::Online),
+        Just(Presence::Away),
+        Just(Presence::Offline(OfflineReason::Unsaid)),
+        Just(Presence::Offline(OfflineReason::Interrupted)),
+        Just(Presence::Waiting),
+    ];
+    let some = || prop::collection::vec(id(), 0..3);
     prop_oneof![
-        10 => joining,
-        5 => (0..12u32, 0..3u32, 0..2u32).prop_map(|(id, relay, run)| Act::Leave { id, relay, run }),
-        4 => (0..12u32, any::<bool>()).prop_map(|(id, muted)| Act::Mute { id, muted }),
-        2 => (0..3u32, 0..2u32).prop_map(|(relay, run)| Act::Lose { relay, run }),
-        1 => Just(Act::End),
+        4 => any::<bool>().prop_map(Act::SetMuted),
+        4 => any::<bool>().prop_map(Act::SetHand),
+        1 => Just(Act::CheckIn),
+        3 => ("[a-z]{0,2}", some()).prop_map(|(text, to)| Act::SendChat { text, to }),
+        4 => presence.prop_map(Act::SetPresence),
+        4 => some().prop_map(Act::TalkTo),
+        2 => id().prop_map(Act::MuteParticipant),
+        1 => id().prop_map(Act::AskToUnmute),
+        1 => id().prop_map(Act::RemoveParticipant),
+        2 => any::<bool>().prop_map(Act::SetLocked),
+        3 => (id(), any::<bool>())
+            .prop_map(|(participant, admitted)| Act::AnswerLobby { participant, admitted }),
+        2 => (id(), any::<bool>()).prop_map(|(participant, host)| Act::SetHost { participant, host }),
+        3 => prop::option::of(id()).prop_map(Act::SetSpotlight),
+        3 => prop::option::of(id()).prop_map(Act::LowerHand),
+        1 => Just(Act::Unknown),
     ]
 }
 
-impl Act {
-    fn command(&self) -> Command {
-        match *self {
-            Self::Join { user, key, relay, run, muted } => {
-                let mut join = join(user, relay, run);
-                join.key = format!("key-{key}").parse().unwrap();
-                join.muted = muted;
-                Command::Join(join)
-            }
-            Self::Leave { id, relay, run } => Command::Leave(Leave {
-                participant: ParticipantId(id),
-                relay_session: session(relay, run),
-                reason: LeaveReason::TerminalLost,
-            }),
-            Self::Mute { id, muted } => Command::SetMuted { participant: ParticipantId(id), muted },
-            Self::Lose { relay, run } => Command::RelayLost { relay_session: session(relay, run) },
-            Self::End => Command::End,
-        }
-    }
+fn step() -> impl Strategy<Value = Step> {
+    let relay = || (0..2u32, 0..2u32);
+    let silent = || prop_oneof![Just(0u64), 0..30u64];
+    // Keys belong to few users each, so that a terminal changes hands now and then.
+    let joining = (0..5u32, 0..4u32, relay(), 0..2u32, 0..6u32, any::<bool>()).prop_map(
+        |(key, other, relay, session, held, muted)| {
+            let user = if other == 0 && key > 0 { key + 100 } else { key };
+            Step::Join(Coming { user, key, relay, session, held: held == 0, muted })
+        },
+    );
+    let turn = prop_oneof![
+        12 => Just(Turn::Next),
+        1 => (2..4u64).prop_map(Turn::After),
+        1 => Just(Turn::Again),
+    ];
+    let session = prop_oneof![12 => Just(None), 1 => (0..2u32).prop_map(Some)];
+    let late = (0..12u8).prop_map(|number| number == 0);
+    let operating = (0..7u32, turn, session, late, any::<bool>(), act()).prop_map(
+        |(actor, place, session, late, go_on, act)| Step::Operate {
+            actor,
+            place,
+            session,
+            late,
+            go_on,
+            act,
+        },
+    );
+    prop_oneof![
+        14 => joining,
+        4 => (0..7u32, relay(), silent())
+            .prop_map(|(id, relay, silent)| Step::Leave { id, relay, silent }),
+        1 => (relay(), silent()).prop_map(|(relay, silent)| Step::Lose { relay, silent }),
+        2 => any::<bool>().prop_map(Step::Lobby),
+        1 => prop_oneof![9 => Just(Step::Lobby(false)), 1 => Just(Step::End)],
+        40 => operating,
+        4 => (any::<prop::sample::Index>(), any::<bool>())
+            .prop_map(|(which, changed)| Step::Repeat { which, changed }),
+    ]
 }
 
-impl Model {
-    /// What is expected of the act: how many events, or a refusal.
-    fn apply(&mut self, act: &Act) -> Option<usize> {
-        let before = self.present.len();
-        match *act {
-            Act::Join { .. } if self.ended => None,
-            Act::Join { user, key, relay, run, muted } => {
-                if let Some(one) = self.present.iter_mut().find(|one| one.2 == key && one.1 == user)
-                {
-                    let changed = (one.3, one.4, one.5) != (relay, run, muted);
-                    (one.3, one.4, one.5) = (relay, run, muted);
-                    return Some(usize::from(changed));
-                }
-                self.present.retain(|one| one.2 != key);
-                self.ids_given += 1;
-                let left = before - self.present.len();
-                self.present.push((self.ids_given, user, key, relay, run, muted));
-                Some(left + 1)
-            }
-            Act::Leave { id, .. } if id == 0 || id > self.ids_given => None,
-            Act::Leave { id, relay, run } => {
-                self.present.retain(|one| (one.0, one.3, one.4) != (id, relay, run));
-                Some(before - self.present.len())
-            }
-            Act::Mute { id, muted } => {
-                let one = self.present.iter_mut().find(|one| one.0 == id)?;
-                Some(usize::from(std::mem::replace(&mut one.5, muted) != muted))
-            }
-            Act::Lose { relay, run } => {
-                self.present.retain(|one| (one.3, one.4) != (relay, run));
-                Some(before - self.present.len())
-            }
-            Act::End if self.ended => Some(0),
-            Act::End => {
-                self.present.clear();
-                self.ended = true;
-                Some(before + 1)
-            }
-        }
+fn coming(coming: &Coming) -> Command {
+    let mut join = join(coming.user, coming.relay.0, coming.relay.1);
+    if coming.user == 0 {
+        join.user_id = "ann".parse().unwrap();
     }
-
-    fn check(&self, state: &State) -> Result<(), TestCaseError> {
-        let found: Vec<_> = state
-            .participants()
-            .map(|one| {
-                let participant = &one.participant;
-                let relay_session = one.relay_session.to_string();
-                let user = participant.user_id.to_string();
-                (participant.id.0, user, one.key.to_string(), relay_session, participant.muted)
-            })
-            .collect();
-        let expected: Vec<_> = self
-            .present
-            .iter()
-            .map(|&(id, user, key, relay, run, muted)| {
-                let relay_session = session(relay, run).to_string();
-                (id, format!("user-{user}"), format!("key-{key}"), relay_session, muted)
-            })
-            .collect();
-        prop_assert_eq!(found, expected);
-        prop_assert_eq!(state.counters().present as usize, self.present.len());
-        prop_assert_eq!(state.meeting().ended_at.is_some(), self.ended);
-        Ok(())
-    }
+    join.key = format!("key-{}", coming.key).parse().unwrap();
+    join.session = format!("terminal-{}", coming.session).parse().unwrap();
+    (join.held, join.muted) = (coming.held, coming.muted);
+    Command::Join(join)
 }
 
-/// Applies to the part of the state that the command says it needs.
-fn apply_to_part(
-    state: &State,
-    command: &Command,
+fn take(
+    registry: &mut Registry,
+    model: &mut Model,
+    step: &Step,
     now: u64,
-) -> (Option<Vec<Event>>, tributary_meeting_registry_core::Counters) {
-    let needs = command.needs();
-    let part = state.participants().filter(|one| needs.present.include(one)).cloned();
-    let mut part = State::new(state.meeting().clone(), state.counters(), part);
-    let events = part.apply(command.clone(), now).ok();
-    (events, part.counters())
+) -> Result<(), TestCaseError> {
+    match step {
+        Step::Join(who) => {
+            let joined = registry.command(coming(who), now)?;
+            prop_assert_eq!(joined.is_ok(), model.join(who), "{:?}", joined);
+        }
+        Step::Leave { id, relay, silent } => {
+            let leave = Leave {
+                participant: ParticipantId(*id),
+                relay_session: session(relay.0, relay.1),
+                reason: LeaveReason::TerminalLost,
+                silent: *silent,
+            };
+            let left = registry.command(Command::Leave(leave), now)?;
+            prop_assert_eq!(left.is_ok(), model.places.contains_key(id));
+            model.leave(|one, place| one == *id && place.relay == *relay);
+        }
+        Step::Lose { relay, silent } => {
+            let relay_session = session(relay.0, relay.1);
+            let lost = Command::RelayLost { relay_session, silent: *silent };
+            prop_assert_eq!(registry.command(lost, now)?, Ok(()));
+            model.leave(|_, place| place.relay == *relay);
+        }
+        Step::Lobby(open) if model.ended => {
+            prop_assert_eq!(registry.command(lobby(*open), now)?, Err(Refusal::Ended));
+        }
+        Step::Lobby(open) => {
+            prop_assert_eq!(registry.command(lobby(*open), now)?, Ok(()));
+            model.set_lobby(*open);
+        }
+        Step::End => {
+            prop_assert_eq!(registry.command(Command::End, now)?, Ok(()));
+            model.end();
+        }
+        Step::Operate { actor, place, session, late, go_on, act } => {
+            let known = model.places.get(actor);
+            let last = known.map_or(0, |one| one.sequence);
+            let session = session.or(known.map(|one| one.session)).unwrap_or(0);
+            let operation = Operation {
+                id: format!("op-{}", registry.sent.len()).parse().unwrap(),
+                sequence: match place {
+                    Turn::Next => last + 1,
+                    Turn::After(more) => last + more,
+                    Turn::Again => last,
+                },
+                session: format!("terminal-{session}").parse().unwrap(),
+                participant: ParticipantId(*actor),
+                not_after: if *late { now - 1 } else { now + 1_000 },
+                act: act.clone(),
+            };
+            registry.sent.push(operation.clone());
+            let patience = if *go_on { Patience::GoOn } else { Patience::Wait };
+            let found = registry.operate(&operation, patience, now)?;
+            prop_assert_eq!(found, Some(model.operate(&operation, patience, now)));
+        }
+        Step::Repeat { .. } if registry.sent.is_empty() => {}
+        Step::Repeat { which, changed } => {
+            let mut operation = which.get(&registry.sent).clone();
+            if *changed {
+                operation.act = Act::SetHand(operation.act != Act::SetHand(true));
+            }
+            // One that waited, or was nobody's, is answered only now.
+            if let Some(found) = registry.operate(&operation, Patience::GoOn, now)? {
+                prop_assert_eq!(found, model.operate(&operation, Patience::GoOn, now));
+            }
+        }
+    }
+    Ok(())
 }
 
 proptest! {
-    #[test]
-    fn any_sequence_of_commands_follows_the_model(acts in prop::collection::vec(act(), 1..120)) {
-        let (mut state, mut model, mut roster) =
-            (new_meeting(), Model::default(), Roster::default());
-        let (mut log, mut ids) = (Vec::<Event>::new(), BTreeSet::new());
-        for (step, act) in acts.iter().enumerate() {
-            let now = NOW + step as u64;
-            let (command, before) = (act.command(), state.clone());
-            let known: BTreeSet<_> = state.participants().map(|one| one.participant.id).collect();
-            let (events_of_part, counters_of_part) = apply_to_part(&state, &command, now);
-            let events = state.apply(command, now).ok();
+    #![proptest_config(ProptestConfig { cases: 384, ..ProptestConfig::default() })]
 
-            prop_assert_eq!(events.as_ref().map(Vec::len), model.apply(act), "{:?}", act);
-            model.check(&state)?;
-            prop_assert_eq!(&events_of_part, &events, "a part has another outcome: {:?}", act);
-            prop_assert_eq!(counters_of_part, state.counters());
-            if events.is_none() {
-                prop_assert_eq!(&state, &before, "a refusal changed something: {:?}", act);
-            }
-            for event in events.unwrap_or_default() {
-                if let Happening::Joined(participant) = &event.what
-                    && !known.contains(&participant.id)
-                {
-                    prop_assert!(ids.insert(participant.id), "{} again", participant.id);
-                }
-                roster.apply(&event).unwrap();
-                log.push(event);
-            }
+    #[test]
+    fn any_sequence_of_steps_follows_the_model(
+        steps in prop::collection::vec((step(), -20..60i64), 1..150),
+    ) {
+        let (mut registry, mut model, mut now) = (Registry::new(), Model::default(), NOW);
+        for (step, passed) in &steps {
+            // Clocks are set back now and then.
+            now = now.saturating_add_signed(*passed);
+            take(&mut registry, &mut model, step, now)?;
+            registry.check(&model)?;
         }
-        let numbers: Vec<_> = log.iter().map(|event| event.number).collect();
-        prop_assert_eq!(numbers, (1..=log.len() as u64).collect::<Vec<_>>());
-        prop_assert_eq!(state.counters().next_event, log.len() as u64 + 1);
-        let present = state.participants().map(|one| one.participant.clone());
-        prop_assert_eq!(roster, Roster::at(log.len() as u64, model.ended, present));
+        registry.check_attendance(&model)?;
+        let numbers: Vec<_> = registry.log.iter().map(|event| event.number).collect();
+        prop_assert_eq!(numbers, (1..=registry.log.len() as u64).collect::<Vec<_>>());
+        let ids: Vec<_> = registry.log.iter().filter_map(|event| match &event.what {
+            Happening::Joined(who) => Some((who.id, who.user_id.clone())),
+            _ => None,
+        }).collect();
+        for (one, user) in &ids {
+            prop_assert!(ids.iter().all(|(id, theirs)| id != one || theirs == user));
+        }
     }
 }

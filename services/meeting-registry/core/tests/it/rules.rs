@@ -2,13 +2,18 @@
 
 use tributary_identifiers::ParticipantId;
 use tributary_meeting_registry_core::{
-    Command, Counters, Event, Happening, LeaveReason, PARTICIPANTS_MAX, Refusal, Roster, State,
+    Command, Counters, Event, Happening, Leave, LeaveReason, PARTICIPANTS_MAX, Refusal, Roster,
+    State,
 };
 
-use crate::{NOW, join, leave, meeting, new_meeting, session};
+use crate::{NOW, join, leave, meeting, new_meeting, session, what};
 
 fn numbers(events: &[Event]) -> Vec<u64> {
     events.iter().map(|event| event.number).collect()
+}
+
+fn left(id: u32, reason: LeaveReason) -> Happening {
+    Happening::Left { participant: ParticipantId(id), reason, last_seen_at: None }
 }
 
 fn with_two_in() -> State {
@@ -40,12 +45,13 @@ fn a_join_under_another_relay_session_moves_the_participant() {
 }
 
 #[test]
-fn who_has_left_comes_in_again_as_somebody_new() {
+fn who_has_left_comes_in_again_as_who_they_were() {
     let mut state = with_two_in();
     state.apply(leave(1, session(1, 1)), NOW).unwrap();
-    let events = state.apply(Command::Join(join(1, 1, 1)), NOW).unwrap();
+    let events = state.apply(Command::Join(join(1, 1, 1)), NOW + 7).unwrap();
     let Happening::Joined(participant) = &events[0].what else { panic!("{events:?}") };
-    assert_eq!(participant.id, ParticipantId(3));
+    assert_eq!((participant.id, participant.joined_at), (ParticipantId(1), NOW));
+    assert_eq!((state.counters().present, state.gone().len()), (2, 0));
 }
 
 #[test]
@@ -54,10 +60,13 @@ fn another_user_at_the_same_terminal_is_another_participant() {
     let mut other = join(1, 1, 1);
     other.user_id = "somebody-else".parse().unwrap();
     let events = state.apply(Command::Join(other), NOW).unwrap();
-    let left = Happening::Left { participant: ParticipantId(1), reason: LeaveReason::Left };
-    assert_eq!(events[0].what, left);
+    assert_eq!(events[0].what, left(1, LeaveReason::Left));
     let Happening::Joined(participant) = &events[1].what else { panic!("{events:?}") };
     assert_eq!((participant.id, state.counters().present), (ParticipantId(3), 2));
+    let events = state.apply(Command::Join(join(1, 1, 1)), NOW).unwrap();
+    assert_eq!(events[0].what, left(3, LeaveReason::Left));
+    let Happening::Joined(participant) = &events[1].what else { panic!("{events:?}") };
+    assert_eq!(participant.id, ParticipantId(1), "each user is a participant of their own");
 }
 
 #[test]
@@ -80,27 +89,11 @@ fn leaving_as_nobody_is_refused() {
 }
 
 #[test]
-fn a_microphone_is_switched_once() {
-    let mut state = with_two_in();
-    let mute = Command::SetMuted { participant: ParticipantId(2), muted: true };
-    let events = state.apply(mute.clone(), NOW).unwrap();
-    let muted = Happening::Muted { participant: ParticipantId(2), muted: true };
-    assert_eq!((numbers(&events), &events[0].what), (vec![3], &muted));
-    assert_eq!(state.apply(mute.clone(), NOW), Ok(vec![]));
-    state.apply(leave(2, session(1, 1)), NOW).unwrap();
-    assert_eq!(state.apply(mute.clone(), NOW), Err(Refusal::HasLeft(ParticipantId(2))));
-    state.apply(Command::End, NOW).unwrap();
-    assert_eq!(state.apply(mute, NOW), Err(Refusal::Ended));
-}
-
-#[test]
 fn the_end_takes_everybody_out_first_and_is_final() {
     let mut state = with_two_in();
     let events = state.apply(Command::End, NOW + 5).unwrap();
-    let left =
-        |id| Happening::Left { participant: ParticipantId(id), reason: LeaveReason::MeetingEnded };
-    let what: Vec<_> = events.iter().map(|event| event.what.clone()).collect();
-    assert_eq!(what, [left(1), left(2), Happening::Ended]);
+    let left = |id| left(id, LeaveReason::MeetingEnded);
+    assert_eq!(what(&events), [left(1), left(2), Happening::Ended]);
     assert_eq!((state.meeting().ended_at, state.counters().present), (Some(NOW + 5), 0));
     assert_eq!(state.apply(Command::End, NOW + 6), Ok(vec![]));
     assert_eq!(state.apply(Command::Join(join(3, 1, 1)), NOW + 6), Err(Refusal::Ended));
@@ -111,12 +104,14 @@ fn the_end_takes_everybody_out_first_and_is_final() {
 fn a_lost_relay_takes_only_its_own_with_it() {
     let mut state = with_two_in();
     state.apply(Command::Join(join(3, 2, 1)), NOW).unwrap();
-    let lost = Command::RelayLost { relay_session: session(1, 1) };
-    let events = state.apply(lost.clone(), NOW).unwrap();
-    let left =
-        |id| Happening::Left { participant: ParticipantId(id), reason: LeaveReason::RelayLost };
-    let what: Vec<_> = events.iter().map(|event| event.what.clone()).collect();
-    assert_eq!(what, [left(1), left(2)]);
+    let lost = Command::RelayLost { relay_session: session(1, 1), silent: 8_000 };
+    let events = state.apply(lost.clone(), NOW + 20_000).unwrap();
+    let left = |id| Happening::Left {
+        participant: ParticipantId(id),
+        reason: LeaveReason::RelayLost,
+        last_seen_at: Some(NOW + 12_000),
+    };
+    assert_eq!(what(&events), [left(1), left(2)]);
     assert_eq!(state.apply(lost, NOW), Ok(vec![]));
     assert_eq!(state.participants().len(), 1);
 }
@@ -167,4 +162,30 @@ fn a_roster_refuses_an_event_out_of_order() {
     let events = state.apply(Command::Join(join(1, 1, 1)), NOW).unwrap();
     roster.apply(&events[0]).unwrap();
     assert_eq!(roster.apply(&events[0]).unwrap_err().expected, 2);
+}
+
+#[test]
+fn the_time_of_events_never_goes_back() {
+    let mut state = with_two_in();
+    state.apply(leave(1, session(1, 1)), NOW + 9_000).unwrap();
+    let events = state.apply(Command::Join(join(4, 1, 1)), NOW).unwrap();
+    let Happening::Joined(participant) = &events[0].what else { panic!("{events:?}") };
+    assert_eq!((events[0].at, participant.joined_at), (NOW + 9_000, NOW + 9_000));
+    let ended = state.apply(Command::End, 5).unwrap();
+    assert!(ended.iter().all(|event| event.at == NOW + 9_000));
+    assert_eq!(state.meeting().ended_at, Some(NOW + 9_000));
+}
+
+#[test]
+fn who_was_lost_was_last_seen_after_coming_in() {
+    let mut state = with_two_in();
+    let lost = Leave {
+        participant: ParticipantId(1),
+        relay_session: session(1, 1),
+        reason: LeaveReason::TerminalLost,
+        silent: u64::MAX,
+    };
+    let events = state.apply(Command::Leave(lost), NOW + 5).unwrap();
+    let Happening::Left { last_seen_at, .. } = events[0].what else { panic!("{events:?}") };
+    assert_eq!(last_seen_at, Some(NOW));
 }

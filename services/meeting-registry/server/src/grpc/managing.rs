@@ -37,7 +37,7 @@ pub async fn update(
     let subject = change.subject.map(|subject| read::field("subject", subject)).transpose()?;
     let starts_at = read::time("starts_at", change.starts_at)?;
     if let Some(starts_at) = starts_at {
-        let now = registry.store().clock().now();
+        let now = registry.store().clock().wall();
         check_start(starts_at, now).map_err(|error| invalid("starts_at", &error))?;
     }
     if let Some(password) = change.password {

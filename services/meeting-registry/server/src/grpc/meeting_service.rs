@@ -2,12 +2,13 @@
 
 use tonic::{Request, Response, Status};
 use tributary_contracts::admin::v1::{
-    CreateMeetingRequest, CreateMeetingResponse, DeleteMeetingRequest, DeleteMeetingResponse,
-    EndMeetingRequest, EndMeetingResponse, GetMeetingRequest, GetMeetingResponse, Group,
-    GroupParticipant, ListMeetingsRequest, ListMeetingsResponse, ListMembersRequest,
-    ListMembersResponse, Meeting, RemoveMembersRequest, RemoveMembersResponse, SetMembersRequest,
-    SetMembersResponse, UpdateMeetingRequest, UpdateMeetingResponse,
-    meeting_service_server::MeetingService,
+    AnnounceRequest, AnnounceResponse, CreateMeetingRequest, CreateMeetingResponse,
+    DeleteMeetingRequest, DeleteMeetingResponse, EndMeetingRequest, EndMeetingResponse,
+    ExportAttendanceRequest, ExportAttendanceResponse, GetMeetingRequest, GetMeetingResponse,
+    Group, GroupParticipant, ListAttendanceRequest, ListAttendanceResponse, ListMeetingsRequest,
+    ListMeetingsResponse, ListMembersRequest, ListMembersResponse, Meeting, RemoveMembersRequest,
+    RemoveMembersResponse, SetMembersRequest, SetMembersResponse, UpdateMeetingRequest,
+    UpdateMeetingResponse, meeting_service_server::MeetingService,
 };
 use tributary_meeting_registry_core::{
     self as core, Caller, Command, Cursor, PAGE_SIZE_DEFAULT, PageRequest, Proposal, Roster,
@@ -15,7 +16,7 @@ use tributary_meeting_registry_core::{
 };
 
 use super::{
-    attachments, managing, read,
+    announcing, attachments, attendance, managing, read,
     status::{invalid, of_create, of_store},
 };
 use crate::{attachments::Attachments, registry::Registry, wire};
@@ -165,6 +166,43 @@ impl MeetingService for MeetingApi {
             managing::list_members(&self.registry, &scope, &page).await?;
         Ok(Response::new(ListMembersResponse { members, next_page_token }))
     }
+
+    async fn list_attendance(
+        &self,
+        request: Request<ListAttendanceRequest>,
+    ) -> Result<Response<ListAttendanceResponse>, Status> {
+        let request = request.into_inner();
+        let scope = read::scope(&request.organisation, &request.meeting_id)?;
+        let (size, token) = (request.page_size, &request.page_token);
+        let (attendances, next_page_token) =
+            attendance::list(&self.registry, &scope, size, token).await?;
+        Ok(Response::new(ListAttendanceResponse { attendances, next_page_token }))
+    }
+
+    type ExportAttendanceStream = attendance::Exporting<ExportAttendanceResponse>;
+
+    async fn export_attendance(
+        &self,
+        request: Request<ExportAttendanceRequest>,
+    ) -> Result<Response<Self::ExportAttendanceStream>, Status> {
+        let request = request.into_inner();
+        let scope = read::scope(&request.organisation, &request.meeting_id)?;
+        let (by, piece) = (Caller::Platform, |data| ExportAttendanceResponse { data });
+        attendance::export(&self.registry, &scope, by, request.format, piece).await
+    }
+
+    async fn announce(
+        &self,
+        request: Request<AnnounceRequest>,
+    ) -> Result<Response<AnnounceResponse>, Status> {
+        let request = request.into_inner();
+        let scope = read::scope(&request.organisation, &request.meeting_id)?;
+        let audience = announcing::audience_of(&request.participant_ids, &request.relay_id)?;
+        let (request_id, text) = (&request.request_id, &request.text);
+        let asked = announcing::Asked { request_id, audience, text };
+        let event_number = announcing::announce(&self.registry, &scope, asked).await?;
+        Ok(Response::new(AnnounceResponse { event_number }))
+    }
 }
 
 fn meeting(meeting: &core::Meeting) -> Meeting {
@@ -200,5 +238,7 @@ fn group_participant(participant: &core::Participant) -> GroupParticipant {
         participant_id: participant.id.0,
         user_id: participant.user_id.to_string(),
         display_name: participant.display_name.to_string(),
+        presence: wire::presence(participant.presence).into(),
+        host: participant.host,
     }
 }

@@ -17,7 +17,7 @@ const LISTED_MAX: u64 = 100;
 /// Tells users that a meeting is shared with them.
 pub async fn notify(registry: &Registry, request: &NotifyRequest) -> Result<(), Status> {
     let scope = read::scope(&request.organisation, &request.meeting_id)?;
-    let now = registry.store().clock().now();
+    let now = registry.store().clock().wall();
     let said = read::time("expires_at", request.expires_at.as_ref())?;
     let expires_at = shared_until(said, now).map_err(|error| invalid("expires_at", &error))?;
     let users = read::bounded("user_ids", &request.user_ids, TOLD_PER_REQUEST_MAX)?
@@ -41,7 +41,7 @@ pub async fn list(
     user: &UserId,
 ) -> Result<Vec<Notice>, Status> {
     let store = registry.store();
-    let found = store.notices(organisation, user, store.clock().now(), LISTED_MAX).await;
+    let found = store.notices(organisation, user, store.clock().wall(), LISTED_MAX).await;
     Ok(found.map_err(of_store)?.iter().map(wire::notice).collect())
 }
 
@@ -53,5 +53,5 @@ pub async fn dismiss(
     notice: &NoticeId,
 ) -> Result<(), Status> {
     let store = registry.store();
-    store.dismiss(organisation, user, notice, store.clock().now()).await.map_err(of_store)
+    store.dismiss(organisation, user, notice, store.clock().wall()).await.map_err(of_store)
 }

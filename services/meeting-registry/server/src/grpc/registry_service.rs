@@ -1,41 +1,28 @@
 //! `tributary.registry.v1.RegistryService`. The runtime lets in only who shows the service token.
 
-use prost::Message as _;
-use sha2::{Digest as _, Sha256};
 use tonic::{Request, Response, Status, Streaming};
-use tributary_contracts::{
-    event::v1::{LeaveReason as WireLeaveReason, MeetingEvent},
-    registry::v1::{
-        self as registry, ApplyOperationRequest, ApplyOperationResponse, CreateMeetingRequest,
-        CreateMeetingResponse, DeleteAttachmentRequest, DeleteAttachmentResponse,
-        DismissNoticeRequest, DismissNoticeResponse, EndMeetingRequest, EndMeetingResponse,
-        GetAccessFactsRequest, GetAccessFactsResponse, GetAttachmentRequest, GetMeetingRequest,
-        GetMeetingResponse, GetRosterRequest, GetRosterResponse, JoinRequest, JoinResponse,
-        LeaveRequest, LeaveResponse, ListAttachmentsRequest, ListAttachmentsResponse,
-        ListEventsRequest, ListEventsResponse, ListMeetingsOfUserRequest,
-        ListMeetingsOfUserResponse, ListMembersRequest, ListMembersResponse, ListNoticesRequest,
-        ListNoticesResponse, NotifyRequest, NotifyResponse, PutAttachmentRequest,
-        PutAttachmentResponse, RemoveMembersRequest, RemoveMembersResponse, RenewRelayRequest,
-        RenewRelayResponse, SetMembersRequest, SetMembersResponse, UpdateMeetingRequest,
-        UpdateMeetingResponse, operation::Body, registry_service_server::RegistryService,
-    },
+use tributary_contracts::registry::v1::{
+    AnnounceRequest, AnnounceResponse, CreateMeetingRequest, CreateMeetingResponse,
+    DeleteAttachmentRequest, DeleteAttachmentResponse, DismissNoticeRequest, DismissNoticeResponse,
+    EndMeetingRequest, EndMeetingResponse, ExportAttendanceRequest, ExportAttendanceResponse,
+    GetAccessFactsRequest, GetAccessFactsResponse, GetAttachmentRequest, GetMeetingRequest,
+    GetMeetingResponse, GetRosterRequest, GetRosterResponse, JoinRequest, JoinResponse,
+    LeaveRequest, LeaveResponse, ListAttachmentsRequest, ListAttachmentsResponse, ListChatRequest,
+    ListChatResponse, ListEventsRequest, ListEventsResponse, ListMeetingsOfUserRequest,
+    ListMeetingsOfUserResponse, ListMembersRequest, ListMembersResponse, ListNoticesRequest,
+    ListNoticesResponse, NotifyRequest, NotifyResponse, PutAttachmentRequest,
+    PutAttachmentResponse, RemoveMembersRequest, RemoveMembersResponse, RenewRelayRequest,
+    RenewRelayResponse, SetMembersRequest, SetMembersResponse, UpdateMeetingRequest,
+    UpdateMeetingResponse, registry_service_server::RegistryService,
 };
 use tributary_identifiers::UserId;
-use tributary_meeting_registry_core::{Command, Join, Leave, LeaveReason, PAGE_SIZE_MAX, Proposal};
+use tributary_meeting_registry_core::{Command, PAGE_SIZE_MAX, Proposal};
 
 use super::{
-    attachments, managing, notices, read,
-    status::{invalid, malformed_event, of_create, of_store},
+    announcing, attachments, attendance, coming, log, managing, notices, read,
+    status::{of_create, of_store},
 };
-use crate::{
-    attachments::Attachments,
-    registry::Registry,
-    store::{Operation, StoreError},
-    wire,
-};
-
-/// The largest part of a log in one answer.
-const EVENTS_MAX: u32 = 500;
+use crate::{attachments::Attachments, registry::Registry, store::StoreError, wire};
 
 /// The most meetings of a user in one answer.
 const MEETINGS_OF_USER_MAX: u64 = 100;
@@ -261,7 +248,7 @@ impl RegistryService for RegistryApi {
     async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {
         let request = request.into_inner();
         let scope = read::scope(&request.organisation, &request.meeting_id)?;
-        let join = read_join(&request)?;
+        let join = coming::read_join(&request)?;
         let (participant, meeting) = self.registry.join(&scope, join).await.map_err(of_store)?;
         Ok(Response::new(JoinResponse {
             participant: Some(wire::participant(&participant)),
@@ -275,11 +262,7 @@ impl RegistryService for RegistryApi {
     ) -> Result<Response<LeaveResponse>, Status> {
         let request = request.into_inner();
         let scope = read::scope(&request.organisation, &request.meeting_id)?;
-        let leave = Leave {
-            participant: read::participant(request.participant_id)?,
-            relay_session: read::field("relay_session_id", &request.relay_session_id)?,
-            reason: read_reason(request.reason())?,
-        };
+        let leave = coming::read_leave(&request)?;
         self.registry.apply(&scope, Command::Leave(leave)).await.map_err(of_store)?;
         Ok(Response::new(LeaveResponse {}))
     }
@@ -291,58 +274,49 @@ impl RegistryService for RegistryApi {
         let request = request.into_inner();
         let scope = read::scope(&request.organisation, &request.meeting_id)?;
         let (_, roster) = self.registry.store().roster(&scope).await.map_err(of_store)?;
-        Ok(Response::new(GetRosterResponse {
-            participants: roster.participants().map(wire::participant).collect(),
-            event_number: roster.event_number(),
-        }))
+        Ok(Response::new(wire::roster(&roster)))
     }
 
     async fn list_events(
         &self,
         request: Request<ListEventsRequest>,
     ) -> Result<Response<ListEventsResponse>, Status> {
-        let request = request.into_inner();
-        let scope = read::scope(&request.organisation, &request.meeting_id)?;
-        let limit = match request.limit {
-            0 => EVENTS_MAX,
-            limit => limit.min(EVENTS_MAX),
-        };
-        let payloads = self
-            .registry
-            .store()
-            .events(&scope, request.after, limit.into())
-            .await
-            .map_err(of_store)?;
-        let events = payloads
-            .iter()
-            .map(|payload| MeetingEvent::decode(payload.as_slice()))
-            .collect::<Result<_, _>>()
-            .map_err(|error| malformed_event(&error))?;
+        let events = log::events(&self.registry, &request.into_inner()).await?;
         Ok(Response::new(ListEventsResponse { events }))
     }
 
-    async fn apply_operation(
+    async fn list_chat(
         &self,
-        request: Request<ApplyOperationRequest>,
-    ) -> Result<Response<ApplyOperationResponse>, Status> {
+        request: Request<ListChatRequest>,
+    ) -> Result<Response<ListChatResponse>, Status> {
+        let messages = log::chat(&self.registry, &request.into_inner()).await?;
+        Ok(Response::new(ListChatResponse { messages }))
+    }
+
+    type ExportAttendanceStream = attendance::Exporting<ExportAttendanceResponse>;
+
+    async fn export_attendance(
+        &self,
+        request: Request<ExportAttendanceRequest>,
+    ) -> Result<Response<Self::ExportAttendanceStream>, Status> {
         let request = request.into_inner();
         let scope = read::scope(&request.organisation, &request.meeting_id)?;
-        let participant = read::participant(request.participant_id)?;
-        let missing = || invalid("operation", &"must be given");
-        let wire_operation = request.operation.ok_or_else(missing)?;
-        let operation = Operation {
-            participant,
-            id: read::field("operation.operation_id", &wire_operation.operation_id)?,
-            body_hash: body_hash(&wire_operation),
-        };
-        let unknown = || invalid("operation.body", &"must be an operation that is known here");
-        let event_number = match wire_operation.body.ok_or_else(unknown)? {
-            Body::SetMuted(set) => {
-                self.registry.set_muted(&scope, &operation, participant, set.muted).await
-            }
-        }
-        .map_err(of_store)?;
-        Ok(Response::new(ApplyOperationResponse { event_number }))
+        let by = read::caller(&request.user_id)?;
+        let piece = |data| ExportAttendanceResponse { data };
+        attendance::export(&self.registry, &scope, by, request.format, piece).await
+    }
+
+    async fn announce(
+        &self,
+        request: Request<AnnounceRequest>,
+    ) -> Result<Response<AnnounceResponse>, Status> {
+        let request = request.into_inner();
+        let scope = read::scope(&request.organisation, &request.meeting_id)?;
+        let audience = announcing::audience(request.audience.as_ref())?;
+        let (request_id, text) = (&request.request_id, &request.text);
+        let asked = announcing::Asked { request_id, audience, text };
+        let event_number = announcing::announce(&self.registry, &scope, asked).await?;
+        Ok(Response::new(AnnounceResponse { event_number }))
     }
 
     async fn renew_relay(
@@ -355,34 +329,4 @@ impl RegistryService for RegistryApi {
         self.registry.store().renew_relay(&relay, &session).await.map_err(of_store)?;
         Ok(Response::new(RenewRelayResponse {}))
     }
-}
-
-fn read_join(request: &JoinRequest) -> Result<Join, Status> {
-    Ok(Join {
-        user_id: read::field("user_id", &request.user_id)?,
-        display_name: read::field("display_name", &request.display_name)?,
-        guest: request.guest,
-        key: read::field("key_thumbprint", &request.key_thumbprint)?,
-        relay_id: read::field("relay_id", &request.relay_id)?,
-        relay_name: read::field("relay_name", &request.relay_name)?,
-        relay_session: read::field("relay_session_id", &request.relay_session_id)?,
-        muted: request.muted,
-    })
-}
-
-/// Why a relay says that somebody has left; that the meeting has ended is not for a relay to say.
-fn read_reason(reason: WireLeaveReason) -> Result<LeaveReason, Status> {
-    match reason {
-        WireLeaveReason::Unspecified | WireLeaveReason::Left => Ok(LeaveReason::Left),
-        WireLeaveReason::TerminalLost => Ok(LeaveReason::TerminalLost),
-        WireLeaveReason::RelayLost => Ok(LeaveReason::RelayLost),
-        WireLeaveReason::MeetingEnded => {
-            Err(invalid("reason", &"a meeting is ended by EndMeeting"))
-        }
-    }
-}
-
-fn body_hash(operation: &registry::Operation) -> Vec<u8> {
-    let body = registry::Operation { operation_id: String::new(), body: operation.body };
-    Sha256::digest(body.encode_to_vec()).to_vec()
 }

@@ -41,10 +41,6 @@ pub fn of_store(error: StoreError) -> Status {
             status(Code::NotFound, "NO_SUCH_MEETING", "there is no such meeting")
         }
         StoreError::Refused(refusal) => of_refusal(refusal),
-        StoreError::OperationReused => {
-            let message = "the operation id has been used for another operation";
-            status(Code::Aborted, "OPERATION_ID_REUSED", message)
-        }
         StoreError::Database(_) => {
             tracing::error!(%error, "the database did not answer");
             let message = "the database does not answer at the moment; try again";
@@ -68,8 +64,11 @@ pub fn of_store(error: StoreError) -> Status {
 fn of_refusal(refusal: Refusal) -> Status {
     let (code, reason) = match refusal {
         Refusal::Ended => (Code::FailedPrecondition, "MEETING_ENDED"),
+        Refusal::Removed => (Code::PermissionDenied, "REMOVED_BY_HOST"),
+        Refusal::Locked => (Code::Aborted, "MEETING_LOCKED"),
         Refusal::HasLeft(_) => (Code::FailedPrecondition, "PARTICIPANT_HAS_LEFT"),
         Refusal::Full => (Code::ResourceExhausted, "MEETING_FULL"),
+        Refusal::LobbyFull => (Code::ResourceExhausted, "LOBBY_FULL"),
         Refusal::UnknownParticipant(_) => (Code::NotFound, "NO_SUCH_PARTICIPANT"),
         Refusal::NotManager => (Code::PermissionDenied, "NOT_ORGANISER_OR_HOST"),
         Refusal::NotMember => (Code::PermissionDenied, "NOT_A_MEMBER"),

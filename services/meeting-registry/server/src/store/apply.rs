@@ -2,16 +2,16 @@
 //! decides, and writes the log, the outbox, the participants and the counters.
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
-    sea_query::Expr,
+    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, sea_query::Expr,
 };
-use tributary_identifiers::{OperationId, ParticipantId, RelaySessionId};
+use tributary_identifiers::RelaySessionId;
 use tributary_meeting_registry_core::{Command, Event, Happening, Meeting, State, UnixMillis};
 use tributary_message_bus::subjects::MeetingScope;
 
 use super::{
     Store, StoreError, attachments, event, find_meeting, from_millis, key, meeting, member,
-    members, notices, operation, participant, reading::read_state, relay, writing,
+    members, notices, operation, participant, reading::read_state, relay, removed_user, reuse,
+    to_millis, writing,
 };
 use crate::metrics;
 
@@ -32,17 +32,6 @@ impl Applied {
     }
 }
 
-/// What makes an operation the same operation.
-#[derive(Clone, Debug)]
-pub struct Operation {
-    /// Who does it.
-    pub participant: ParticipantId,
-    /// As the terminal has called it.
-    pub id: OperationId,
-    /// SHA-256 of its body.
-    pub body_hash: Vec<u8>,
-}
-
 impl Store {
     /// Applies a command.
     ///
@@ -55,43 +44,15 @@ impl Store {
         now: UnixMillis,
     ) -> Result<Applied, StoreError> {
         let transaction = self.begin().await?;
-        let row = take_row(&transaction, scope, now).await?;
+        let row = take_row(&transaction, scope, self.clock.wall()).await?;
         let applied = apply_within(&transaction, scope, row, command, now).await?;
         self.commit(transaction, &applied).await?;
         Ok(applied)
     }
 
-    /// Applies a command that is a participant's operation, once: the same operation again has the
-    /// same answer. Returns the number of the event it caused, 0 for none.
-    ///
-    /// # Errors
-    /// As for [`Store::apply`], or the operation's id has been used with another body.
-    pub async fn operate(
-        &self,
-        scope: &MeetingScope,
-        operation: &Operation,
-        command: Command,
-        now: UnixMillis,
-    ) -> Result<u64, StoreError> {
-        let transaction = self.begin().await?;
-        let row = take_row(&transaction, scope, now).await?;
-        if let Some(done) = find_operation(&transaction, scope, operation).await? {
-            return if done.body_hash == operation.body_hash {
-                u64::try_from(done.event_number)
-                    .map_err(|_| StoreError::malformed(operation::TABLE))
-            } else {
-                Err(StoreError::OperationReused)
-            };
-        }
-        let applied = apply_within(&transaction, scope, row, command, now).await?;
-        let number = applied.events.first().map_or(0, |event| event.number);
-        write_operation(&transaction, scope, operation, number).await?;
-        self.commit(transaction, &applied).await?;
-        Ok(number)
-    }
-
     /// Takes a relay session out of a meeting, unless it was heard at `silent_since` or later.
-    /// False if so, or if nobody is behind it.
+    /// False if so, or if nobody is behind it. `silent_since` and `shared_now` are of the clock by
+    /// which relays are judged; it happens at `now`.
     ///
     /// # Errors
     /// As for [`Store::apply`].
@@ -100,18 +61,18 @@ impl Store {
         scope: &MeetingScope,
         relay_session: RelaySessionId,
         silent_since: UnixMillis,
+        shared_now: UnixMillis,
         now: UnixMillis,
     ) -> Result<bool, StoreError> {
         let transaction = self.begin().await?;
-        let row = take_row(&transaction, scope, now).await?;
+        let row = take_row(&transaction, scope, self.clock.wall()).await?;
         let silent = relay::Entity::find_by_id(relay_session.to_string())
             .filter(relay::Column::LastSeen.lt(from_millis(silent_since)?))
             .one(&transaction)
             .await?;
-        if silent.is_none() {
-            return Ok(false);
-        }
-        let command = Command::RelayLost { relay_session };
+        let Some(silent) = silent else { return Ok(false) };
+        let silent = shared_now.saturating_sub(to_millis(silent.last_seen, relay::TABLE)?);
+        let command = Command::RelayLost { relay_session, silent };
         let applied = apply_within(&transaction, scope, row, command, now).await?;
         self.commit(transaction, &applied).await?;
         Ok(!applied.events.is_empty())
@@ -124,7 +85,7 @@ impl Store {
     /// As for [`Store::apply`].
     pub async fn delete(&self, scope: &MeetingScope, now: UnixMillis) -> Result<(), StoreError> {
         let transaction = self.begin().await?;
-        let row = take_row(&transaction, scope, now).await?;
+        let row = take_row(&transaction, scope, self.clock.wall()).await?;
         let applied = apply_within(&transaction, scope, row, Command::End, now).await?;
         remove(&transaction, scope, now).await?;
         self.commit(transaction, &applied).await?;
@@ -144,13 +105,13 @@ impl Store {
         now: UnixMillis,
     ) -> Result<Applied, StoreError> {
         let snapshot = self.begin_snapshot().await?;
-        let row = find_meeting(&snapshot, scope, now).await?;
+        let row = find_meeting(&snapshot, scope, self.clock.wall()).await?;
         let mut state = read_state(&snapshot, scope, row, &command.needs()).await?;
         let events = state.apply(command, now)?;
         Ok(Applied { state, events })
     }
 
-    async fn commit(
+    pub(super) async fn commit(
         &self,
         transaction: DatabaseTransaction,
         applied: &Applied,
@@ -173,7 +134,7 @@ impl Store {
 pub(super) async fn take_row(
     transaction: &DatabaseTransaction,
     scope: &MeetingScope,
-    now: UnixMillis,
+    wall: UnixMillis,
 ) -> Result<meeting::Model, StoreError> {
     let (organisation, id) = key(scope);
     let taken = meeting::Entity::update_many()
@@ -185,10 +146,10 @@ pub(super) async fn take_row(
     if taken.rows_affected == 0 {
         return Err(StoreError::NoSuchMeeting);
     }
-    find_meeting(transaction, scope, now).await
+    find_meeting(transaction, scope, wall).await
 }
 
-async fn apply_within(
+pub(super) async fn apply_within(
     transaction: &DatabaseTransaction,
     scope: &MeetingScope,
     row: meeting::Model,
@@ -197,55 +158,36 @@ async fn apply_within(
 ) -> Result<Applied, StoreError> {
     let mut state = read_state(transaction, scope, row, &command.needs()).await?;
     let events = state.apply(command, now)?;
-    if !events.is_empty() {
-        writing::log(transaction, scope, state.meeting(), &events).await?;
-        writing::participants(transaction, scope, &state, &events).await?;
-        for event in &events {
-            match &event.what {
-                Happening::MembersChanged(change) => {
-                    members::write(transaction, state.meeting(), change, now).await?;
-                }
-                Happening::AttachmentsChanged(change) => {
-                    attachments::write(transaction, scope, change, now).await?;
-                }
-                _ => {}
-            }
-        }
-        writing::meeting(transaction, state.meeting(), state.counters()).await?;
-    }
+    write(transaction, scope, &state, &events, now).await?;
     Ok(Applied { state, events })
 }
 
-async fn find_operation(
+/// Writes what has happened, and the state after it.
+pub(super) async fn write(
     transaction: &DatabaseTransaction,
     scope: &MeetingScope,
-    operation: &Operation,
-) -> Result<Option<operation::Model>, StoreError> {
-    let (organisation, meeting) = key(scope);
-    let participant = i64::from(operation.participant.0);
-    let id = (organisation, meeting, participant, operation.id.to_string());
-    Ok(operation::Entity::find_by_id(id).one(transaction).await?)
-}
-
-async fn write_operation(
-    transaction: &DatabaseTransaction,
-    scope: &MeetingScope,
-    operation: &Operation,
-    event_number: u64,
+    state: &State,
+    events: &[Event],
+    now: UnixMillis,
 ) -> Result<(), StoreError> {
-    let (organisation, meeting_id) = key(scope);
-    let event_number =
-        i64::try_from(event_number).map_err(|_| StoreError::malformed(meeting::TABLE))?;
-    let row = operation::ActiveModel {
-        organisation: Set(organisation),
-        meeting_id: Set(meeting_id),
-        participant_id: Set(operation.participant.0.into()),
-        operation_id: Set(operation.id.to_string()),
-        body_hash: Set(operation.body_hash.clone()),
-        event_number: Set(event_number),
-    };
-    operation::Entity::insert(row).exec_without_returning(transaction).await?;
-    Ok(())
+    if events.is_empty() {
+        return Ok(());
+    }
+    writing::log(transaction, scope, state.meeting(), events).await?;
+    writing::participants(transaction, scope, state, events).await?;
+    writing::removed(transaction, scope, state, events).await?;
+    for event in events {
+        match &event.what {
+            Happening::MembersChanged(change) => {
+                members::write(transaction, state.meeting(), change, now).await?;
+            }
+            Happening::AttachmentsChanged(change) => {
+                attachments::write(transaction, scope, change, now).await?;
+            }
+            _ => {}
+        }
+    }
+    writing::meeting(transaction, state.meeting(), state.counters(), state.floor()).await
 }
 
 /// Removes all rows of a meeting but those of the outbox.
@@ -260,6 +202,16 @@ async fn remove(
     operation::Entity::delete_many()
         .filter(operation::Column::Organisation.eq(organisation.as_str()))
         .filter(operation::Column::MeetingId.eq(meeting))
+        .exec(transaction)
+        .await?;
+    reuse::Entity::delete_many()
+        .filter(reuse::Column::Organisation.eq(organisation.as_str()))
+        .filter(reuse::Column::MeetingId.eq(meeting))
+        .exec(transaction)
+        .await?;
+    removed_user::Entity::delete_many()
+        .filter(removed_user::Column::Organisation.eq(organisation.as_str()))
+        .filter(removed_user::Column::MeetingId.eq(meeting))
         .exec(transaction)
         .await?;
     event::Entity::delete_many()

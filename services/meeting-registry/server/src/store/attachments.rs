@@ -22,7 +22,7 @@ impl Store {
     /// # Errors
     /// There is no such meeting, a row is malformed, or the database could not answer.
     pub async fn attachments(&self, scope: &MeetingScope) -> Result<Vec<Attachment>, StoreError> {
-        find_meeting(&self.database, scope, self.clock.now()).await?;
+        find_meeting(&self.database, scope, self.clock.wall()).await?;
         let rows = of_meeting(scope)
             .order_by_asc(attachment::Column::At)
             .order_by_asc(attachment::Column::Id)
@@ -40,7 +40,7 @@ impl Store {
         scope: &MeetingScope,
         id: &AttachmentId,
     ) -> Result<Option<Attachment>, StoreError> {
-        find_meeting(&self.database, scope, self.clock.now()).await?;
+        find_meeting(&self.database, scope, self.clock.wall()).await?;
         let (organisation, meeting) = key(scope);
         let found = attachment::Entity::find_by_id((organisation, meeting, id.to_string()))
             .one(&self.database)

@@ -31,15 +31,34 @@ impl Store {
     /// # Errors
     /// The database could not answer.
     pub async fn shared_now(&self) -> Result<UnixMillis, StoreError> {
+        match self.database_now().await? {
+            Some(now) => Ok(now),
+            None => Ok(self.clock.now()),
+        }
+    }
+
+    /// The time of calendars, by which replicas judge what people have planned.
+    ///
+    /// # Errors
+    /// The database could not answer.
+    pub async fn calendar_now(&self) -> Result<UnixMillis, StoreError> {
+        match self.database_now().await? {
+            Some(now) => Ok(now),
+            None => Ok(self.clock.wall()),
+        }
+    }
+
+    /// The time of a database that replicas share; `None` if they don't, or the clock is set by hand.
+    async fn database_now(&self) -> Result<Option<UnixMillis>, StoreError> {
         let postgres = self.database.get_database_backend() == DbBackend::Postgres;
         if !postgres || matches!(self.clock, Clock::Manual(_)) {
-            return Ok(self.clock.now());
+            return Ok(None);
         }
         let query = "SELECT FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint AS now";
         let statement = Statement::from_string(DbBackend::Postgres, query);
         let row = self.database.query_one_raw(statement).await?;
         let row = row.ok_or(StoreError::malformed(relay::TABLE))?;
-        to_millis(row.try_get("", "now")?, relay::TABLE)
+        to_millis(row.try_get("", "now")?, relay::TABLE).map(Some)
     }
 
     /// A relay has been heard now.

@@ -1,8 +1,8 @@
 //! Table `registry_meeting`: one row a meeting, with the counters of what belongs to it.
 
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
-use tributary_identifiers::MeetingId;
-use tributary_meeting_registry_core::{Counters, Meeting};
+use tributary_identifiers::{MeetingId, ParticipantId};
+use tributary_meeting_registry_core::{Counters, Meeting, MeetingState};
 
 use super::{StoreError, from_millis, to_millis};
 
@@ -30,6 +30,11 @@ pub struct Model {
     pub members: i64,
     pub attachments: i64,
     pub attachment_bytes: i64,
+    pub locked: bool,
+    /// 0: nobody.
+    pub spotlight: i64,
+    pub last_event_at: i64,
+    pub waiting: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -45,12 +50,16 @@ pub fn row(meeting: &Meeting, counters: Counters) -> Result<ActiveModel, StoreEr
         organiser: Set(meeting.organiser.to_string()),
         organiser_name: Set(meeting.organiser_name.as_ref().map(ToString::to_string)),
         created_at: Set(from_millis(meeting.created_at)?),
-        ..changing_row(meeting, counters)?
+        ..changing_row(meeting, counters, MeetingState::default())?
     })
 }
 
 /// The changing part of a row; the rest is not set.
-pub fn changing_row(meeting: &Meeting, counters: Counters) -> Result<ActiveModel, StoreError> {
+pub fn changing_row(
+    meeting: &Meeting,
+    counters: Counters,
+    floor: MeetingState,
+) -> Result<ActiveModel, StoreError> {
     let number = |value: u64| i64::try_from(value).map_err(|_| StoreError::malformed(TABLE));
     Ok(ActiveModel {
         subject: Set(meeting.subject.to_string()),
@@ -62,9 +71,13 @@ pub fn changing_row(meeting: &Meeting, counters: Counters) -> Result<ActiveModel
         next_event: Set(number(counters.next_event)?),
         next_participant: Set(counters.next_participant.into()),
         present: Set(counters.present.into()),
+        waiting: Set(counters.waiting.into()),
         members: Set(counters.members.into()),
         attachments: Set(counters.attachments.into()),
         attachment_bytes: Set(number(counters.attachment_bytes)?),
+        locked: Set(floor.locked),
+        spotlight: Set(floor.spotlight.map_or(0, |id| id.0.into())),
+        last_event_at: Set(from_millis(counters.last_event_at)?),
         ..Default::default()
     })
 }
@@ -77,10 +90,19 @@ impl Model {
             next_event: u64::try_from(self.next_event).map_err(malformed)?,
             next_participant: u32::try_from(self.next_participant).map_err(malformed)?,
             present: u32::try_from(self.present).map_err(malformed)?,
+            waiting: u32::try_from(self.waiting).map_err(malformed)?,
             members: u32::try_from(self.members).map_err(malformed)?,
             attachments: u32::try_from(self.attachments).map_err(malformed)?,
             attachment_bytes: u64::try_from(self.attachment_bytes).map_err(malformed)?,
+            last_event_at: to_millis(self.last_event_at, TABLE)?,
         })
+    }
+
+    /// What is true of it beside who is in.
+    pub fn floor(&self) -> Result<MeetingState, StoreError> {
+        let id = u32::try_from(self.spotlight).map_err(|_| StoreError::malformed(TABLE))?;
+        let spotlight = (id > 0).then_some(ParticipantId(id));
+        Ok(MeetingState { locked: self.locked, spotlight })
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     ROWS_PER_STATEMENT, Store, StoreError, find_meeting, key, meeting, member,
     notice::Once,
     notices::{self, Batch},
-    scope_of,
+    removed_user, scope_of,
 };
 
 impl Store {
@@ -58,7 +58,7 @@ impl Store {
         after: Option<&UserId>,
         limit: u64,
     ) -> Result<Vec<(UserId, Role)>, StoreError> {
-        find_meeting(&self.database, scope, self.clock.now()).await?;
+        find_meeting(&self.database, scope, self.clock.wall()).await?;
         let mut query = of_meeting(scope).order_by_asc(member::Column::UserId).limit(limit);
         if let Some(after) = after {
             query = query.filter(member::Column::UserId.gt(after.as_str()));
@@ -173,6 +173,16 @@ pub async fn write(
 ) -> Result<(), StoreError> {
     let scope = scope_of(meeting);
     put(transaction, &scope, change.added.iter().chain(&change.changed)).await?;
+    let added: Vec<_> = change.added.keys().collect();
+    for some in added.chunks(ROWS_PER_STATEMENT) {
+        let (organisation, meeting) = key(&scope);
+        removed_user::Entity::delete_many()
+            .filter(removed_user::Column::Organisation.eq(organisation))
+            .filter(removed_user::Column::MeetingId.eq(meeting))
+            .filter(removed_user::Column::UserId.is_in(some.iter().map(|user| user.as_str())))
+            .exec(transaction)
+            .await?;
+    }
     let removed: Vec<_> = change.removed.iter().collect();
     for some in removed.chunks(ROWS_PER_STATEMENT) {
         let (organisation, meeting) = key(&scope);

@@ -3,9 +3,11 @@
 use sea_orm_migration::prelude::*;
 
 mod m0002;
+mod m0003;
 
 use super::{event, meeting, member, operation, outbox, participant, relay};
 use m0002::MembersNoticesAttachments;
+use m0003::Operations;
 
 /// The length of ids that are texts.
 const ID_LENGTH: u32 = 64;
@@ -17,7 +19,7 @@ pub struct Migrations;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrations {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Meetings), Box::new(MembersNoticesAttachments)]
+        vec![Box::new(Meetings), Box::new(MembersNoticesAttachments), Box::new(Operations)]
     }
 
     fn migration_table_name() -> DynIden {
@@ -67,6 +69,23 @@ impl MigrationTrait for Meetings {
         }
         Ok(())
     }
+}
+
+async fn add_column(
+    manager: &SchemaManager<'_>,
+    table: &'static str,
+    column: ColumnDef,
+) -> Result<(), DbErr> {
+    manager.alter_table(Table::alter().table(table).add_column(column).to_owned()).await
+}
+
+async fn drop_column(
+    manager: &SchemaManager<'_>,
+    table: &'static str,
+    column: &str,
+) -> Result<(), DbErr> {
+    let column = Alias::new(column);
+    manager.alter_table(Table::alter().table(table).drop_column(column).to_owned()).await
 }
 
 fn number(name: &'static str) -> ColumnDef {

@@ -130,7 +130,7 @@ impl Store {
     ) -> Result<Begun, StoreError> {
         let transaction = self.begin().await?;
         let row = take_row(&transaction, scope, now).await?;
-        let counters = row.counters()?;
+        let (counters, floor) = (row.counters()?, row.floor()?);
         let mut meeting = Meeting::try_from(row)?;
         let begun = match meeting.begin(now) {
             Beginning::NotDue => return Ok(Begun::No),
@@ -144,7 +144,7 @@ impl Store {
                 Begun::Invited(write(&transaction, &batch, &members).await?)
             }
         };
-        writing::meeting(&transaction, &meeting, counters).await?;
+        writing::meeting(&transaction, &meeting, counters, floor).await?;
         transaction.commit().await?;
         self.outboxes.filled();
         Ok(begun)

@@ -1,4 +1,5 @@
-//! Table `registry_operation`: operations that have been applied, and their answers.
+//! Table `registry_operation`: operations that have been answered, and where in the log. Announcements
+//! are in it too, as the operations of participant 0.
 
 use sea_orm::entity::prelude::*;
 
@@ -15,9 +16,10 @@ pub struct Model {
     pub participant_id: i64,
     #[sea_orm(primary_key, auto_increment = false)]
     pub operation_id: String,
-    /// SHA-256 of the encoded body.
-    pub body_hash: Vec<u8>,
-    /// The answer: the number of the event, 0 for none.
+    /// SHA-256 of the envelope.
+    #[sea_orm(column_name = "body_hash")]
+    pub hash: Vec<u8>,
+    /// The answer: the number of the first event that it caused.
     pub event_number: i64,
 }
 

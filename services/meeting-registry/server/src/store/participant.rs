@@ -1,11 +1,10 @@
 //! Table `registry_participant`: everybody who is or was in a meeting.
 
-use sea_orm::{
-    ActiveValue::{NotSet, Set},
-    entity::prelude::*,
-};
+use std::collections::BTreeSet;
+
+use sea_orm::{ActiveValue::Set, entity::prelude::*};
 use tributary_identifiers::ParticipantId;
-use tributary_meeting_registry_core::{Participant, Present};
+use tributary_meeting_registry_core::{OfflineReason, Participant, Presence, Present};
 use tributary_message_bus::subjects::MeetingScope;
 
 use super::{StoreError, from_millis, to_millis};
@@ -32,6 +31,22 @@ pub struct Model {
     pub joined_at: i64,
     /// Absent while it is in.
     pub left_at: Option<i64>,
+    /// The run of the terminal.
+    pub session_id: String,
+    pub last_sequence: i64,
+    /// See [`presence_numbers`].
+    pub presence: i32,
+    pub offline_reason: i32,
+    /// The number of the event by which the hand was raised, 0 while it is down.
+    pub hand_raised: i64,
+    pub checked_in_at: Option<i64>,
+    pub host: bool,
+    pub listed_host: bool,
+    pub held: bool,
+    pub admitted: bool,
+    pub renamed: bool,
+    /// Numbers with `,` between; empty: it talks to everybody.
+    pub talk_targets: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -39,19 +54,75 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What changes when somebody who is in comes back.
-pub const CHANGING: [Column; 6] = [
+/// What changes when somebody who is in or was in comes back or does something.
+pub const CHANGING: [Column; 20] = [
     Column::DisplayName,
     Column::Guest,
     Column::RelayId,
     Column::RelayName,
     Column::RelaySessionId,
     Column::Muted,
+    Column::JoinedAt,
+    Column::LeftAt,
+    Column::SessionId,
+    Column::LastSequence,
+    Column::Presence,
+    Column::OfflineReason,
+    Column::HandRaised,
+    Column::CheckedInAt,
+    Column::Host,
+    Column::ListedHost,
+    Column::Held,
+    Column::Admitted,
+    Column::Renamed,
+    Column::TalkTargets,
 ];
+
+const ONLINE: i32 = 1;
+const AWAY: i32 = 2;
+const OFFLINE: i32 = 3;
+/// In the lobby.
+pub const WAITING: i32 = 4;
+
+/// A presence as it is stored: what, and why if offline.
+const fn presence_numbers(presence: Presence) -> (i32, i32) {
+    match presence {
+        Presence::Online => (ONLINE, 0),
+        Presence::Away => (AWAY, 0),
+        Presence::Offline(OfflineReason::Unsaid) => (OFFLINE, 0),
+        Presence::Offline(OfflineReason::OtherMeeting) => (OFFLINE, 1),
+        Presence::Offline(OfflineReason::Interrupted) => (OFFLINE, 2),
+        Presence::Waiting => (WAITING, 0),
+    }
+}
+
+fn read_presence(presence: i32, reason: i32) -> Result<Presence, StoreError> {
+    match (presence, reason) {
+        (ONLINE, _) => Ok(Presence::Online),
+        (AWAY, _) => Ok(Presence::Away),
+        (OFFLINE, 0) => Ok(Presence::Offline(OfflineReason::Unsaid)),
+        (OFFLINE, 1) => Ok(Presence::Offline(OfflineReason::OtherMeeting)),
+        (OFFLINE, 2) => Ok(Presence::Offline(OfflineReason::Interrupted)),
+        (WAITING, _) => Ok(Presence::Waiting),
+        _ => Err(StoreError::malformed(TABLE)),
+    }
+}
+
+fn talk_text(talk: &BTreeSet<ParticipantId>) -> String {
+    talk.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn read_talk(text: &str) -> Result<BTreeSet<ParticipantId>, StoreError> {
+    let numbers = text.split(',').filter(|number| !number.is_empty());
+    let malformed = |_| StoreError::malformed(TABLE);
+    numbers.map(|number| number.parse().map(ParticipantId).map_err(malformed)).collect()
+}
 
 /// The row of somebody who is in.
 pub fn row(meeting: &MeetingScope, present: &Present) -> Result<ActiveModel, StoreError> {
     let participant = &present.participant;
+    let (presence, offline_reason) = presence_numbers(participant.presence);
+    let number = |value: u64| i64::try_from(value).map_err(|_| StoreError::malformed(TABLE));
     Ok(ActiveModel {
         organisation: Set(meeting.organisation.to_string()),
         meeting_id: Set(meeting.meeting.to_i64()),
@@ -65,7 +136,19 @@ pub fn row(meeting: &MeetingScope, present: &Present) -> Result<ActiveModel, Sto
         relay_session_id: Set(present.relay_session.to_string()),
         muted: Set(participant.muted),
         joined_at: Set(from_millis(participant.joined_at)?),
-        left_at: NotSet,
+        left_at: Set(None),
+        session_id: Set(present.session.to_string()),
+        last_sequence: Set(number(present.last_sequence)?),
+        presence: Set(presence),
+        offline_reason: Set(offline_reason),
+        hand_raised: Set(number(participant.hand_raised)?),
+        checked_in_at: Set(participant.checked_in_at.map(from_millis).transpose()?),
+        host: Set(participant.host),
+        listed_host: Set(present.listed_host),
+        held: Set(present.held),
+        admitted: Set(present.admitted),
+        renamed: Set(present.renamed),
+        talk_targets: Set(talk_text(&present.talk)),
     })
 }
 
@@ -84,11 +167,22 @@ impl TryFrom<Model> for Present {
             relay_name: row.relay_name.parse().map_err(|_| malformed())?,
             muted: row.muted,
             joined_at: to_millis(row.joined_at, TABLE)?,
+            presence: read_presence(row.presence, row.offline_reason)?,
+            hand_raised: u64::try_from(row.hand_raised).map_err(|_| malformed())?,
+            checked_in_at: row.checked_in_at.map(|at| to_millis(at, TABLE)).transpose()?,
+            host: row.host,
         };
         Ok(Self {
             participant,
             key: row.key_thumbprint.parse().map_err(|_| malformed())?,
             relay_session: row.relay_session_id.parse().map_err(|_| malformed())?,
+            session: row.session_id.parse().map_err(|_| malformed())?,
+            last_sequence: u64::try_from(row.last_sequence).map_err(|_| malformed())?,
+            talk: read_talk(&row.talk_targets)?,
+            listed_host: row.listed_host,
+            held: row.held,
+            admitted: row.admitted,
+            renamed: row.renamed,
         })
     }
 }

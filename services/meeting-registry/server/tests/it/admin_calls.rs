@@ -42,6 +42,7 @@ async fn a_meeting_shows_who_is_behind_which_relay_and_can_be_deleted() {
             relay_id: format!("office-{relay}"),
             relay_name: format!("Office {relay}"),
             relay_session_id: format!("run-of-{relay}"),
+            session_id: format!("session-of-{who}"),
             ..Default::default()
         };
         registry.join(join).await.unwrap();

@@ -1,29 +1,32 @@
 //! `RegistryService` over gRPC, as other services call it.
 
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
 use tokio_util::sync::DropGuard;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use tributary_contracts::{
-    event::v1::{LeaveReason, meeting_event::Body},
+    event::v1::{LeaveReason, MeetingState, meeting_event::Body},
     registry::v1::{
-        ApplyOperationRequest, CreateMeetingRequest, EndMeetingRequest, GetAccessFactsRequest,
-        GetMeetingRequest, GetRosterRequest, JoinRequest, LeaveRequest, ListEventsRequest,
-        MemberRole, Operation, RenewRelayRequest, SetMuted, operation,
-        registry_service_client::RegistryServiceClient,
+        CreateMeetingRequest, EndMeetingRequest, GetAccessFactsRequest, GetMeetingRequest,
+        GetRosterRequest, JoinRequest, LeaveRequest, ListEventsRequest, MemberRole,
+        RenewRelayRequest, registry_service_client::RegistryServiceClient,
     },
 };
 use tributary_database::scratch::{self, ScratchDatabase};
 use tributary_meeting_registry_server::{Config, Server};
 use tributary_service_runtime::{
-    DEVELOPMENT_SERVICE_TOKEN, Platform, PlatformConfig, Secret, ServiceChannel,
+    DEVELOPMENT_SERVICE_TOKEN, DatabaseConfig, Platform, PlatformConfig, Secret, ServiceChannel,
     grpc::{GrpcServer, Services},
 };
 
 /// A registry that answers, and ends with the value.
 pub struct Answering {
-    pub scratch: ScratchDatabase,
+    pub scratch: Arc<ScratchDatabase>,
     address: String,
-    _stop: DropGuard,
+    running: JoinHandle<()>,
+    stop: DropGuard,
 }
 
 impl Answering {
@@ -37,10 +40,20 @@ impl Answering {
     }
 
     pub async fn start_as(url: &str, section: Config) -> Self {
-        let scratch = scratch::sqlite();
-        let mut config =
-            PlatformConfig { database: scratch.config().clone(), ..Default::default() };
-        config.nats.url = url.into();
+        let scratch = Arc::new(scratch::sqlite());
+        let database = scratch.config().clone();
+        Self::start_on(scratch, database, url, section).await
+    }
+
+    /// On a database that is there already, by this way to it.
+    pub async fn start_on(
+        scratch: Arc<ScratchDatabase>,
+        database: DatabaseConfig,
+        nats: &str,
+        section: Config,
+    ) -> Self {
+        let mut config = PlatformConfig { database, ..Default::default() };
+        config.nats.url = nats.into();
         let platform = Platform::new(config);
         let server = Server::load(section, platform.clone()).await.unwrap();
         let mut services = Services::default();
@@ -48,13 +61,26 @@ impl Answering {
         let grpc = GrpcServer::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = format!("http://{}", grpc.address());
         let serving = platform.clone();
-        tokio::spawn(async move {
-            let stop = serving.shutdown.clone();
-            grpc.serve(services, &serving, stop).await
-        });
-        tokio::spawn(server.run());
         assert!(platform.readiness.is_ready(), "the bus is not needed");
-        Self { scratch, address, _stop: platform.shutdown.drop_guard() }
+        let running = tokio::spawn(async move {
+            let stop = serving.shutdown.clone();
+            let (served, ran) = tokio::join!(grpc.serve(services, &serving, stop), server.run());
+            served.unwrap();
+            ran.unwrap();
+        });
+        Self { scratch, address, running, stop: platform.shutdown.drop_guard() }
+    }
+
+    /// Ends it in order.
+    pub async fn stop(self) {
+        drop(self.stop);
+        tokio::time::timeout(crate::DEADLINE, self.running).await.unwrap().unwrap();
+    }
+
+    /// Ends it in the middle of what it does.
+    pub async fn kill(self) {
+        self.running.abort();
+        assert!(self.running.await.unwrap_err().is_cancelled());
     }
 
     pub fn channel(&self, token: &str) -> ServiceChannel {
@@ -93,15 +119,9 @@ pub fn join(meeting_id: &str) -> JoinRequest {
         relay_id: "office-a".into(),
         relay_name: "Office A".into(),
         relay_session_id: "run-1".into(),
+        session_id: "session-1".into(),
         ..Default::default()
     }
-}
-
-fn mute(meeting_id: &str, operation_id: &str, muted: bool) -> ApplyOperationRequest {
-    let body = Some(operation::Body::SetMuted(SetMuted { muted }));
-    let operation = Some(Operation { operation_id: operation_id.into(), body });
-    let meeting_id = meeting_id.into();
-    ApplyOperationRequest { meeting_id, participant_id: 1, operation, ..Default::default() }
 }
 
 #[tokio::test]
@@ -124,17 +144,14 @@ async fn a_meeting_from_its_creation_to_its_end() {
     let again = client.join(join(id)).await.unwrap().into_inner().participant.unwrap();
     assert_eq!(again, joined);
 
-    let applied = client.apply_operation(mute(id, "op-1", true)).await.unwrap().into_inner();
-    assert_eq!(applied.event_number, 2);
-    let applied = client.apply_operation(mute(id, "op-1", true)).await.unwrap().into_inner();
-    assert_eq!(applied.event_number, 2);
-    let reused = client.apply_operation(mute(id, "op-1", false)).await.unwrap_err();
-    assert_refused(&reused, Code::Aborted, "OPERATION_ID_REUSED");
+    let muted = client.join(JoinRequest { muted: true, ..join(id) }).await.unwrap().into_inner();
+    assert!(muted.participant.unwrap().muted, "it comes back as it is now");
 
     let roster = GetRosterRequest { meeting_id: id.into(), ..Default::default() };
     let roster = client.get_roster(roster).await.unwrap().into_inner();
     assert_eq!((roster.participants.len(), roster.event_number), (1, 2));
     assert!(roster.participants[0].muted);
+    assert_eq!((roster.state, roster.talks.len()), (Some(MeetingState::default()), 0));
 
     let end = EndMeetingRequest { meeting_id: id.into(), ..Default::default() };
     let ended = client.end_meeting(end).await.unwrap().into_inner().meeting.unwrap();
@@ -178,8 +195,12 @@ async fn leaving_counts_only_from_the_current_relay_session() {
     assert_refused(&refused, Code::NotFound, "NO_SUCH_PARTICIPANT");
     let refused = client.leave(leave(1, "run-2", LeaveReason::MeetingEnded)).await.unwrap_err();
     assert_refused(&refused, Code::InvalidArgument, "reason");
-    let refused = client.apply_operation(mute(&id, "op", true)).await.unwrap_err();
-    assert_refused(&refused, Code::FailedPrecondition, "PARTICIPANT_HAS_LEFT");
+    let removed = leave(1, "run-2", LeaveReason::Removed);
+    let refused = client.leave(removed).await.unwrap_err();
+    assert_refused(&refused, Code::InvalidArgument, "reason");
+    let unknown = LeaveRequest { reason: 77, ..leave(1, "run-2", LeaveReason::Left) };
+    let refused = client.leave(unknown).await.unwrap_err();
+    assert_refused(&refused, Code::InvalidArgument, "reason");
 }
 
 #[tokio::test]
@@ -236,6 +257,7 @@ async fn a_refusal_names_the_field() {
         (JoinRequest { key_thumbprint: String::new(), ..join("1") }, "key_thumbprint"),
         (JoinRequest { relay_name: "\u{202e}".into(), ..join("1") }, "relay_name"),
         (JoinRequest { relay_session_id: "*".into(), ..join("1") }, "relay_session_id"),
+        (JoinRequest { session_id: String::new(), ..join("1") }, "session_id"),
         (join("-1"), "meeting_id"),
         (join("9223372036854775808"), "meeting_id"),
     ] {
@@ -244,16 +266,6 @@ async fn a_refusal_names_the_field() {
     }
     let refused = client.join(join("1")).await.unwrap_err();
     assert_refused(&refused, Code::NotFound, "NO_SUCH_MEETING");
-
-    let mut unknown = mute("1", "op", true);
-    unknown.operation.as_mut().unwrap().body = None;
-    let refused = client.apply_operation(unknown).await.unwrap_err();
-    assert_refused(&refused, Code::InvalidArgument, "operation.body");
-    let refused = client.apply_operation(mute("1", "", true)).await.unwrap_err();
-    assert_refused(&refused, Code::InvalidArgument, "operation.operation_id");
-    let nobody = ApplyOperationRequest { participant_id: 0, ..mute("1", "op", true) };
-    let refused = client.apply_operation(nobody).await.unwrap_err();
-    assert_refused(&refused, Code::InvalidArgument, "participant_id");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use prost::Message as _;
 use tributary_contracts::event::v1::{MeetingEvent, meeting_event::Body};
 use tributary_identifiers::ParticipantId;
 use tributary_meeting_registry_core::{Command, Leave, LeaveReason, Refusal};
-use tributary_meeting_registry_server::{Operation, Outbox, Store, StoreError};
+use tributary_meeting_registry_server::{Outbox, Store, StoreError};
 use tributary_message_bus::subjects::MeetingScope;
 
 use crate::{Base, join, on_both, session};
@@ -19,7 +19,6 @@ on_both!(
     moving_leaving_and_coming_back_are_kept,
     another_user_at_the_same_terminal_is_kept_as_another_participant,
     the_end_of_a_large_meeting_is_one_step,
-    an_operation_is_applied_once_however_often_it_comes,
     a_refused_command_leaves_nothing_behind,
     a_log_is_read_from_a_cursor,
 );
@@ -102,7 +101,8 @@ async fn moving_leaving_and_coming_back_are_kept(base: Base) {
 
     let leave = |relay| {
         let reason = LeaveReason::TerminalLost;
-        Command::Leave(Leave { participant: first.id, relay_session: session(relay), reason })
+        let relay_session = session(relay);
+        Command::Leave(Leave { participant: first.id, relay_session, reason, silent: 3_000 })
     };
     assert_eq!(base.registry.apply(&meeting, leave(1)).await.unwrap().events, []);
     let (_, roster) = base.store.roster(&meeting).await.unwrap();
@@ -110,8 +110,10 @@ async fn moving_leaving_and_coming_back_are_kept(base: Base) {
     assert_eq!(base.registry.apply(&meeting, leave(2)).await.unwrap().events.len(), 1);
     assert_eq!(base.registry.apply(&meeting, leave(2)).await.unwrap().events, []);
     assert_eq!(base.store.roster(&meeting).await.unwrap().1.participants().len(), 0);
-    assert_eq!(base.join(&meeting, 1, 1).await.id, ParticipantId(2));
-    assert_no_gap(&log(&base.store, &meeting).await, 4);
+    let back = base.join(&meeting, 1, 1).await;
+    assert_eq!((back.id, back.joined_at), (first.id, first.joined_at), "the same for ever");
+    assert_eq!(base.join(&meeting, 2, 1).await.id, ParticipantId(2));
+    assert_no_gap(&log(&base.store, &meeting).await, 5);
 }
 
 async fn another_user_at_the_same_terminal_is_kept_as_another_participant(base: Base) {
@@ -143,48 +145,16 @@ async fn the_end_of_a_large_meeting_is_one_step(base: Base) {
     assert_eq!(base.registry.apply(&meeting, Command::End).await.unwrap().events, []);
 }
 
-async fn an_operation_is_applied_once_however_often_it_comes(base: Base) {
-    let meeting = base.meeting().await;
-    let who = base.join(&meeting, 1, 1).await.id;
-    let operation = |id: &str, body: u8| Operation {
-        participant: who,
-        id: id.parse().unwrap(),
-        body_hash: vec![body; 32],
-    };
-    let sending: Vec<_> = (0..20)
-        .map(|_| {
-            let (registry, meeting) = (base.registry.clone(), meeting.clone());
-            let operation = operation("a", 1);
-            tokio::spawn(async move { registry.set_muted(&meeting, &operation, who, true).await })
-        })
-        .collect();
-    for one in sending {
-        assert_eq!(one.await.unwrap().unwrap(), 2);
-    }
-    let set = async |operation: Operation, muted| {
-        base.registry.set_muted(&meeting, &operation, who, muted).await
-    };
-    assert_eq!(set(operation("b", 1), true).await.unwrap(), 0, "it is muted already");
-    assert_eq!(set(operation("c", 2), false).await.unwrap(), 3);
-    assert_eq!(set(operation("a", 1), true).await.unwrap(), 2, "again, much later");
-    let reused = set(operation("a", 2), false).await.unwrap_err();
-    assert!(matches!(reused, StoreError::OperationReused));
-    assert_no_gap(&log(&base.store, &meeting).await, 3);
-    assert!(!base.store.roster(&meeting).await.unwrap().1.participants().next().unwrap().muted);
-
-    base.end(&meeting).await;
-    assert_eq!(set(operation("c", 2), false).await.unwrap(), 3, "after the end, too");
-    let late = set(operation("d", 2), true).await.unwrap_err();
-    assert!(matches!(late, StoreError::Refused(Refusal::Ended)));
-}
-
 async fn a_refused_command_leaves_nothing_behind(base: Base) {
     let meeting = base.meeting().await;
     base.join(&meeting, 1, 1).await;
-    let operation =
-        Operation { participant: ParticipantId(9), id: "x".parse().unwrap(), body_hash: vec![0] };
-    let unknown =
-        base.registry.set_muted(&meeting, &operation, ParticipantId(9), true).await.unwrap_err();
+    let nobody = Leave {
+        participant: ParticipantId(9),
+        relay_session: session(1),
+        reason: LeaveReason::Left,
+        silent: 0,
+    };
+    let unknown = base.registry.apply(&meeting, Command::Leave(nobody)).await.unwrap_err();
     let refusal = Refusal::UnknownParticipant(ParticipantId(9));
     assert!(matches!(unknown, StoreError::Refused(found) if found == refusal));
     assert_no_gap(&log(&base.store, &meeting).await, 1);

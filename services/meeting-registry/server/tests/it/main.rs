@@ -8,9 +8,12 @@
     reason = "helpers of tests fail by it, as tests do"
 )]
 
+mod actor;
+mod acts;
 mod admin_calls;
 mod attachment_calls;
 mod attachments;
+mod attendance_calls;
 mod calls;
 mod commands;
 mod crash;
@@ -19,7 +22,12 @@ mod member_calls;
 mod members;
 mod nats;
 mod notices;
+mod operations;
+mod outages;
+mod proxy;
+mod record;
 mod relays;
+mod roundtrip;
 mod schedule;
 mod telling;
 mod upgrade;
@@ -33,6 +41,7 @@ use std::{
     time::Duration,
 };
 
+use sea_orm::{ConnectionTrait as _, Statement};
 use tributary_database::scratch::ScratchDatabase;
 use tributary_identifiers::{OrganisationId, RelaySessionId};
 use tributary_meeting_registry_core::{
@@ -154,6 +163,18 @@ impl Base {
         self.registry.join(meeting, join(who, relay)).await.unwrap().0
     }
 
+    /// How many rows a table has.
+    pub async fn rows(&self, table: &str) -> i64 {
+        let readiness = Readiness::new().dependency("database");
+        let shutdown = CancellationToken::new();
+        let config = self.scratch.config();
+        let base = tributary_database::connect(config, "meeting-registry", &readiness, &shutdown);
+        let base = base.await.unwrap();
+        let query = format!("SELECT COUNT(*) AS number FROM {table}");
+        let query = Statement::from_string(base.get_database_backend(), query);
+        base.query_one_raw(query).await.unwrap().unwrap().try_get("", "number").unwrap()
+    }
+
     pub async fn end(&self, meeting: &MeetingScope) {
         self.registry.apply(meeting, Command::End).await.unwrap();
     }
@@ -198,6 +219,8 @@ pub fn join(who: u32, relay: u32) -> Join {
         relay_name: format!("Office {relay}").parse().unwrap(),
         relay_session: session(relay),
         muted: false,
+        session: format!("terminal-{who}").parse().unwrap(),
+        held: false,
     }
 }
 

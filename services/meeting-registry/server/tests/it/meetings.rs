@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tributary_identifiers::{MeetingId, OrganisationId};
+use tributary_identifiers::{MeetingId, OrganisationId, ParticipantId};
 use tributary_meeting_registry_core::{Cursor, DisplayName, Proposal, Role};
 use tributary_meeting_registry_server::{Address, CreateError, Outbox, RandomSource, StoreError};
 use tributary_message_bus::subjects::MeetingScope;
@@ -115,6 +115,9 @@ async fn another_organisation_finds_nothing(base: Base) {
     none(base.registry.delete(&elsewhere).await.unwrap_err());
     none(base.store.members(&elsewhere, None, 10).await.unwrap_err());
     none(base.store.attachments(&elsewhere).await.unwrap_err());
+    none(base.store.attendance(&elsewhere).await.unwrap_err());
+    none(base.store.chat(&elsewhere, ParticipantId(1), None, 10).await.unwrap_err());
+    none(base.store.may_export(&elsewhere, &"ann".parse().unwrap()).await.unwrap_err());
     let ann = "ann".parse().unwrap();
     assert_eq!(base.store.role(&elsewhere, &ann).await.unwrap(), None);
     let theirs = &elsewhere.organisation;

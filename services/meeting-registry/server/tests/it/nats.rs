@@ -31,25 +31,40 @@ use crate::{
 };
 
 /// A server of the test's own, ended with it.
-struct Nats {
+pub struct Nats {
     process: Child,
-    _folder: TempDir,
+    folder: TempDir,
+    port: u16,
 }
 
 impl Nats {
-    fn start(port: u16) -> Self {
-        let program = std::env::var("NATS_SERVER")
-            .expect("NATS_SERVER must name the nats-server program: run `just test`");
+    pub fn start(port: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let process = Command::new(program)
-            .args(["-a", "127.0.0.1", "-p", &port.to_string(), "-js", "-sd"])
-            .arg(folder.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self { process, _folder: folder }
+        Self { process: spawn(port, &folder), folder, port }
     }
+
+    /// Ends without warning.
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Starts again after [`Nats::kill`], with what it had stored.
+    pub fn start_again(&mut self) {
+        self.process = spawn(self.port, &self.folder);
+    }
+}
+
+fn spawn(port: u16, folder: &TempDir) -> Child {
+    let program = std::env::var("NATS_SERVER")
+        .expect("NATS_SERVER must name the nats-server program: run `just test`");
+    Command::new(program)
+        .args(["-a", "127.0.0.1", "-p", &port.to_string(), "-js", "-sd"])
+        .arg(folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 impl Drop for Nats {
@@ -113,7 +128,7 @@ async fn hear_notices(bus: &ControlBus) -> tributary_message_bus::Subscriber {
     subscription
 }
 
-async fn connect(url: &str, name: &str) -> ControlBus {
+pub async fn connect(url: &str, name: &str) -> ControlBus {
     let config = NatsConfig { url: url.to_owned(), ..Default::default() };
     let bus = ControlBus::connect(&config, name, &Readiness::new().dependency("NATS")).await;
     let bus = bus.unwrap();
@@ -122,7 +137,7 @@ async fn connect(url: &str, name: &str) -> ControlBus {
     bus
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

@@ -9,12 +9,13 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use tributary_identifiers::{ParticipantId, RelayId};
 use tributary_mixer_core::{
-    Config, Destination, Meeting, Output, PlanHeld, SendFrame, Sources, Track,
+    Config, Destination, Meeting, Needs, Output, PlanHeld, SendFrame, Sources, TARGETS_MAX, Track,
+    TrackFrame,
 };
 
-use crate::world::{World, relay};
+use crate::world::{World, needs, relay};
 
-fn valid_packet() -> Bytes {
+pub fn valid_packet() -> Bytes {
     let mut encoder = tributary_audio::Encoder::voice(32_000).unwrap();
     let mut pcm = [0.0; 960];
     tributary_audio::Tone::new(440.0, -12.0).fill(&mut pcm);
@@ -40,6 +41,7 @@ fn a_flood_is_dropped_and_the_others_are_heard() {
                 level: 0,
                 ingress_us: 0,
                 payload: payload.clone(),
+                targets: vec![],
             };
             let now = world.now();
             world.meeting.handle_frame(&relay("a"), frame, now);
@@ -118,6 +120,7 @@ fn payloads_that_are_no_opus_are_counted_and_concealed() {
             level: 0,
             ingress_us: 0,
             payload: Bytes::copy_from_slice(payloads[step as usize % payloads.len()]),
+            targets: vec![],
         };
         let now = world.now();
         world.meeting.handle_frame(&relay("a"), frame, now);
@@ -131,8 +134,20 @@ fn payloads_that_are_no_opus_are_counted_and_concealed() {
 
 #[derive(Clone, Debug)]
 enum Act {
-    Frame { relay: usize, who: u32, media_time: u32, level: u8, payload: Payload },
-    Needs { relay: usize, participants: Vec<u32>, held: (u64, u64) },
+    Frame {
+        relay: usize,
+        who: u32,
+        media_time: u32,
+        level: u8,
+        payload: Payload,
+        targets: Vec<u32>,
+    },
+    Needs {
+        relay: usize,
+        participants: Vec<u32>,
+        room: bool,
+        held: (u64, u64),
+    },
     Tick,
     Timeout,
     Wait(u64),
@@ -156,13 +171,22 @@ fn payload() -> impl Strategy<Value = Payload> {
 }
 
 fn act() -> impl Strategy<Value = Act> {
-    let frame = (0..3_usize, 0..8_u32, media_time(), prop_oneof![0..60_u8, any::<u8>()], payload());
-    let needs = (0..3_usize, prop::collection::vec(0..8_u32, 0..6), (6..9_u64, 0..20_u64));
+    let level = prop_oneof![0..60_u8, any::<u8>()];
+    let targets = prop_oneof![
+        4 => Just(Vec::new()),
+        2 => prop::collection::vec(0..12_u32, 1..8),
+        1 => prop::collection::vec(0..12_u32, 30..36),
+    ];
+    let frame = (0..3_usize, 0..8_u32, media_time(), level, payload(), targets);
+    let held = (6..9_u64, 0..20_u64);
+    let needs = (0..3_usize, prop::collection::vec(0..8_u32, 0..6), any::<bool>(), held);
     prop_oneof![
-        8 => frame.prop_map(|(relay, who, media_time, level, payload)| Act::Frame {
-            relay, who, media_time, level, payload
+        8 => frame.prop_map(|(relay, who, media_time, level, payload, targets)| Act::Frame {
+            relay, who, media_time, level, payload, targets
         }),
-        1 => needs.prop_map(|(relay, participants, held)| Act::Needs { relay, participants, held }),
+        1 => needs.prop_map(|(relay, participants, room, held)| Act::Needs {
+            relay, participants, room, held
+        }),
         3 => Just(Act::Tick),
         1 => Just(Act::Timeout),
         2 => (0..200_u64).prop_map(Act::Wait),
@@ -170,22 +194,37 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 /// What a reader of the outputs knows.
+#[derive(Default)]
 struct Reader {
     /// Who is behind which relay now.
     behind: HashMap<RelayId, Vec<u32>>,
+    rooms: Vec<RelayId>,
+    /// Who is in which room for sure, now and before the last change.
+    in_rooms: HashMap<RelayId, Vec<u32>>,
+    in_rooms_before: HashMap<RelayId, Vec<u32>>,
     version: HashMap<RelayId, u64>,
     speakers: Sources,
     speakers_before: Sources,
+    /// Who sent the frame that is being handled, if it is for some only, and for whom.
+    private: Option<(u32, Vec<u32>)>,
 }
 
 impl Reader {
-    fn new() -> Self {
-        Self {
-            behind: HashMap::new(),
-            version: HashMap::new(),
-            speakers: Sources::EMPTY,
-            speakers_before: Sources::EMPTY,
+    fn moved(&mut self, relay: &RelayId, participants: &[u32], room: bool) {
+        self.behind.insert(relay.clone(), participants.to_vec());
+        self.rooms.retain(|other| other != relay);
+        if room {
+            self.rooms.push(relay.clone());
         }
+        let elsewhere = |relay: &RelayId, who: &u32| {
+            self.behind.iter().any(|(other, behind)| other != relay && behind.contains(who))
+        };
+        let of = |room: &RelayId| {
+            let behind = self.behind[room].iter().copied();
+            (room.clone(), behind.filter(|who| !elsewhere(room, who)).collect())
+        };
+        let in_rooms = self.rooms.iter().map(of).collect();
+        self.in_rooms_before = std::mem::replace(&mut self.in_rooms, in_rooms);
     }
 
     fn read(&mut self, output: &Output) {
@@ -194,12 +233,14 @@ impl Reader {
                 let version = self.version.insert(relay.clone(), plan.version).unwrap_or(0);
                 assert!(plan.version >= version, "versions never go back");
                 assert!(plan.speakers.len() <= 3);
+                assert!(plan.default_track == Track::Common || self.rooms.contains(relay));
                 if !plan.speakers.same_set(&self.speakers) {
                     self.speakers_before = self.speakers;
                     self.speakers = plan.speakers;
                 }
                 for exception in &plan.exceptions {
                     let who = exception.participant;
+                    assert_eq!(plan.default_track, Track::Common, "in a room all are equal");
                     assert!(plan.speakers.contains(&who), "only speakers are exceptions");
                     assert!(self.behind[relay].contains(&who.0), "of this relay");
                     let alone = plan.speakers.len() == 1;
@@ -208,19 +249,47 @@ impl Reader {
             }
             Output::Track { destination, frame } => {
                 assert!(!frame.sources.is_empty() && frame.level <= 127);
-                let of = |speakers: &Sources| frame.sources.iter().all(|id| speakers.contains(id));
-                // The last of a mix that ends still has the sources of that mix.
-                assert!(of(&self.speakers) || of(&self.speakers_before), "{frame:?}");
-                match (destination, frame.track) {
-                    (Destination::Common, Track::Common) => {}
-                    (Destination::Relay(relay), Track::Minus(who)) => {
-                        assert!(!frame.sources.contains(&who), "nobody gets own voice");
-                        assert!(self.behind[relay].contains(&who.0));
-                    }
-                    other => panic!("{other:?}"),
-                }
+                self.read_frame(destination, frame);
             }
         }
+    }
+
+    fn read_frame(&self, destination: &Destination, frame: &TrackFrame) {
+        match (destination, frame.track) {
+            (Destination::Relay(relay), Track::Private(talker)) => {
+                return self.read_private(relay, talker, frame);
+            }
+            (Destination::Common, Track::Common) => {}
+            (Destination::Relay(relay), Track::Minus(who)) => {
+                assert!(!frame.sources.contains(&who), "nobody gets own voice");
+                assert!(self.behind[relay].contains(&who.0));
+            }
+            (Destination::Relay(relay), Track::Room) => {
+                let heard_in = |rooms: &HashMap<RelayId, Vec<u32>>| {
+                    let room = rooms.get(relay).map(Vec::as_slice).unwrap_or_default();
+                    frame.sources.iter().any(|who| room.contains(&who.0))
+                };
+                // The last of a mix that ends still has the sources of that mix.
+                let allowed = frame.sources.len() > 1 && !heard_in(&self.in_rooms_before);
+                assert!(allowed || !heard_in(&self.in_rooms), "the room hears itself");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(self.private.is_none(), "what is for some is on a track for others");
+        assert!(frame.targets.is_empty());
+        let of = |speakers: &Sources| frame.sources.iter().all(|id| speakers.contains(id));
+        assert!(of(&self.speakers) || of(&self.speakers_before), "{frame:?}");
+    }
+
+    fn read_private(&self, relay: &RelayId, talker: ParticipantId, frame: &TrackFrame) {
+        let (from, asked) = self.private.as_ref().expect("nothing private was said");
+        assert_eq!((talker.0, &frame.sources[..]), (*from, &[talker][..]));
+        assert!(asked.len() <= TARGETS_MAX && !frame.targets.is_empty());
+        assert!(frame.targets.is_sorted() && !frame.targets.contains(&talker));
+        assert!(frame.targets.windows(2).all(|pair| pair[0] != pair[1]), "nobody twice");
+        let meant =
+            |who: &ParticipantId| asked.contains(&who.0) && self.behind[relay].contains(&who.0);
+        assert!(frame.targets.iter().all(meant), "{frame:?}");
     }
 }
 
@@ -232,31 +301,39 @@ proptest! {
         let relays = ["a", "b", "c"].map(relay);
         let mut now = Instant::now();
         let mut meeting = Meeting::new(Config::for_epoch(7), now);
-        let (mut reader, valid) = (Reader::new(), valid_packet());
+        let (mut reader, valid) = (Reader::default(), valid_packet());
         for (name, participants) in relays.iter().zip([[0, 1, 2], [3, 4, 5], [5, 6, 7]]) {
             let behind = participants.map(ParticipantId);
-            meeting.handle_needs(name, &behind, PlanHeld::default(), now);
-            reader.behind.insert(name.clone(), participants.to_vec());
+            meeting.handle_needs(name, needs(&behind), now);
+            reader.moved(name, &participants, false);
         }
         let mut before = meeting.counters();
         for (sequence, act) in (0..).zip(acts) {
             match act {
-                Act::Frame { relay, who, media_time, level, payload } => {
+                Act::Frame { relay, who, media_time, level, payload, targets } => {
+                    reader.private = (!targets.is_empty()).then(|| (who, targets.clone()));
                     let payload = match payload {
                         Payload::Valid => valid.clone(),
                         Payload::Random(bytes) => bytes.into(),
                     };
                     let participant = ParticipantId(who);
-                    let ingress_us = 0;
-                    let frame =
-                        SendFrame { participant, sequence, media_time, level, ingress_us, payload };
+                    let frame = SendFrame {
+                        participant,
+                        sequence,
+                        media_time,
+                        level,
+                        ingress_us: 0,
+                        payload,
+                        targets: targets.into_iter().map(ParticipantId).collect(),
+                    };
                     meeting.handle_frame(&relays[relay], frame, now);
                 }
-                Act::Needs { relay, participants, held: (epoch, version) } => {
+                Act::Needs { relay, participants, room, held: (epoch, version) } => {
                     let behind: Vec<_> = participants.iter().copied().map(ParticipantId).collect();
                     let held = PlanHeld { epoch, version };
-                    reader.behind.insert(relays[relay].clone(), participants);
-                    meeting.handle_needs(&relays[relay], &behind, held, now);
+                    reader.moved(&relays[relay], &participants, room);
+                    let needs = Needs { participants: &behind, room, held };
+                    meeting.handle_needs(&relays[relay], needs, now);
                 }
                 Act::Tick => {
                     now += Duration::from_millis(20);
@@ -274,6 +351,7 @@ proptest! {
             while let Some(output) = meeting.poll() {
                 reader.read(&output);
             }
+            reader.private = None;
             let after = meeting.counters();
             let encodes = after.encodes - before.encodes;
             prop_assert!(encodes <= 4 + 6 * 4, "{encodes}");

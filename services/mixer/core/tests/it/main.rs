@@ -7,6 +7,10 @@ mod hostile;
 #[cfg(test)]
 mod jitter;
 #[cfg(test)]
+mod private;
+#[cfg(test)]
+mod room;
+#[cfg(test)]
 mod roster;
 #[cfg(test)]
 mod sound;

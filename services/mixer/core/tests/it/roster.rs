@@ -1,9 +1,9 @@
 //! People and relays come and go; plans follow.
 
 use tributary_identifiers::ParticipantId;
-use tributary_mixer_core::{Config, Meeting, Output, PlanHeld, Track};
+use tributary_mixer_core::{Config, Meeting, Needs, Output, PlanHeld, Track};
 
-use crate::world::{EPOCH, World, relay};
+use crate::world::{EPOCH, World, needs, relay};
 
 fn meeting() -> World {
     let mut world = World::new();
@@ -49,7 +49,11 @@ fn a_relay_with_another_plan_gets_the_current_one() {
         (held(EPOCH, current.version), false),
     ] {
         let now = world.now();
-        world.meeting.handle_needs(&relay("c"), &[ParticipantId(11)], has, now);
+        world.meeting.handle_needs(
+            &relay("c"),
+            Needs { held: has, ..needs(&[ParticipantId(11)]) },
+            now,
+        );
         let output = world.meeting.poll();
         let expected = Output::Plan { relay: relay("c"), plan: current.clone() };
         assert_eq!(output, sent.then_some(expected), "{has:?}");
@@ -83,7 +87,7 @@ fn a_relay_that_falls_silent_is_dropped_with_its_speakers() {
         for name in ["b", "c"] {
             let participants = if name == "b" { [ParticipantId(2)] } else { [ParticipantId(11)] };
             let now = start + std::time::Duration::from_secs(second);
-            world.meeting.handle_needs(&relay(name), &participants, PlanHeld::default(), now);
+            world.meeting.handle_needs(&relay(name), needs(&participants), now);
             sequence += 1;
         }
         let now = start + std::time::Duration::from_secs(second);
@@ -100,6 +104,7 @@ fn a_relay_that_falls_silent_is_dropped_with_its_speakers() {
         level: 10,
         ingress_us: 0,
         payload: world.terminals[&1].sent[0].clone(),
+        targets: vec![],
     };
     world.meeting.handle_frame(&relay("a"), frame, now);
     assert_eq!(world.meeting.counters().frames_dropped_foreign, before + 1);
@@ -171,7 +176,7 @@ fn streams_of_one_epoch_are_not_those_of_the_next() {
 fn a_first_need_is_answered_with_the_plan() {
     let now = std::time::Instant::now();
     let mut meeting = Meeting::new(Config::for_epoch(1), now);
-    meeting.handle_needs(&relay("a"), &[ParticipantId(1)], PlanHeld::default(), now);
+    meeting.handle_needs(&relay("a"), needs(&[ParticipantId(1)]), now);
     let Some(Output::Plan { plan, .. }) = meeting.poll() else { panic!("no plan") };
     assert_eq!((plan.epoch, plan.version), (1, 1));
     assert!(plan.speakers.is_empty() && plan.exceptions.is_empty());

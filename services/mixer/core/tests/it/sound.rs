@@ -111,6 +111,7 @@ fn stereo_is_mixed_as_mono() {
             level: 17,
             ingress_us: 0,
             payload: bytes::Bytes::copy_from_slice(&packet[..length]),
+            targets: vec![],
         };
         media_time += 960;
         let now = world.now();

@@ -14,7 +14,7 @@ use opus::{Application::Voip, Channels::Mono};
 use tributary_audio::{Decoder, Goertzel, level_dbov};
 use tributary_identifiers::{ParticipantId, RelayId};
 use tributary_mixer_core::{
-    Config, Counters, Destination, Meeting, Output, PlanHeld, RoutePlan, SendFrame, Track,
+    Config, Counters, Destination, Meeting, Needs, Output, PlanHeld, RoutePlan, SendFrame, Track,
     TrackFrame,
 };
 
@@ -36,6 +36,8 @@ pub struct Terminal {
     pub claims: Option<u8>,
     /// Whether packets are sent at all.
     pub sending: bool,
+    /// Private talk: for whom packets are. Nobody: for the open floor.
+    pub targets: Vec<u32>,
     /// Duration of a packet, samples per channel.
     pub samples: usize,
     pub media_time: u32,
@@ -65,6 +67,8 @@ pub struct World {
     pub meeting: Meeting,
     pub terminals: BTreeMap<u32, Terminal>,
     pub plans: HashMap<RelayId, RoutePlan>,
+    /// The relays that stand in a room.
+    pub rooms: Vec<RelayId>,
     /// By participant.
     pub heard: HashMap<u32, Vec<Delivery>>,
     /// Everything the mixer sent.
@@ -75,6 +79,11 @@ pub struct World {
     network: BTreeMap<(u64, u64), (RelayId, SendFrame)>,
     posted: u64,
     last: HashMap<(u32, u32), u32>,
+}
+
+/// Of a relay that is no room and has no plan.
+pub fn needs(participants: &[ParticipantId]) -> Needs<'_> {
+    Needs { participants, room: false, held: PlanHeld::default() }
 }
 
 pub fn relay(name: &str) -> RelayId {
@@ -92,6 +101,7 @@ impl World {
             meeting: Meeting::new(config, start),
             terminals: BTreeMap::new(),
             plans: HashMap::new(),
+            rooms: Vec::new(),
             heard: HashMap::new(),
             outputs: Vec::new(),
             start,
@@ -114,6 +124,7 @@ impl World {
             amplitude: 0.2,
             claims: None,
             sending: false,
+            targets: Vec::new(),
             samples: 960,
             media_time: who.wrapping_mul(0x3fff_fff0),
             stamps: true,
@@ -141,7 +152,12 @@ impl World {
         let behind: Vec<_> = behind.map(|(who, _)| ParticipantId(*who)).collect();
         let held = self.plans.get(relay);
         let held = held.map(|plan| PlanHeld { epoch: plan.epoch, version: plan.version });
-        self.meeting.handle_needs(relay, &behind, held.unwrap_or_default(), self.now());
+        let needs = Needs {
+            participants: &behind,
+            room: self.rooms.contains(relay),
+            held: held.unwrap_or_default(),
+        };
+        self.meeting.handle_needs(relay, needs, self.now());
         self.carry_out();
     }
 
@@ -157,6 +173,11 @@ impl World {
         let terminal = self.terminals.get_mut(&who).unwrap();
         terminal.delays_ms = delays_ms;
         terminal.delayed = 0;
+    }
+
+    /// Talks to some only, or to everybody again.
+    pub fn whisper(&mut self, who: u32, targets: &[u32]) {
+        self.terminals.get_mut(&who).unwrap().targets = targets.to_vec();
     }
 
     pub fn hush(&mut self, who: u32) {
@@ -209,6 +230,7 @@ impl World {
                     level,
                     ingress_us: if terminal.stamps { self.now_ms * 1000 } else { UNSTAMPED },
                     payload,
+                    targets: terminal.targets.iter().copied().map(ParticipantId).collect(),
                 };
                 self.posted += 1;
                 let when = (self.now_ms + delay_ms, self.posted);
@@ -246,11 +268,8 @@ impl World {
                 Destination::Common => true,
                 Destination::Relay(relay) => *relay == terminal.relay,
             };
-            let exceptions = self.plans.get(&terminal.relay).map(|plan| &plan.exceptions);
-            let exception =
-                exceptions.and_then(|all| all.iter().find(|plan| plan.participant.0 == *who));
-            let slot = exception.map_or(Some(Track::Common), |plan| plan.audio_slot);
-            if !here || slot != Some(frame.track) || frame.sources.contains(&ParticipantId(*who)) {
+            let me = ParticipantId(*who);
+            if !here || frame.sources.contains(&me) || !self.is_meant_for(me, frame) {
                 continue;
             }
             let last = self.last.insert((*who, frame.stream), frame.media_time);
@@ -261,6 +280,17 @@ impl World {
             let delivery = Delivery { at_us: self.now_ms * 1000, frame: frame.clone() };
             self.heard.entry(*who).or_default().push(delivery);
         }
+    }
+
+    fn is_meant_for(&self, who: ParticipantId, frame: &TrackFrame) -> bool {
+        if let Track::Private(_) = frame.track {
+            return frame.targets.contains(&who);
+        }
+        let Some(plan) = self.plans.get(&self.terminals[&who.0].relay) else {
+            return frame.track == Track::Common;
+        };
+        let exception = plan.exceptions.iter().find(|plan| plan.participant == who);
+        exception.map_or(Some(plan.default_track), |plan| plan.audio_slot) == Some(frame.track)
     }
 
     /// What a participant has heard since a time, decoded, without the first 100 ms.

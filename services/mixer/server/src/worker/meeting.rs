@@ -9,7 +9,9 @@ use tokio_util::time::delay_queue;
 use tributary_contracts::{media::v1 as media, relay::v1::RelayNeeds};
 use tributary_identifiers::{ParticipantId, RelayId};
 use tributary_message_bus::{MediaBus, MediaInbox, SequenceGaps, Subject, subjects::MeetingScope};
-use tributary_mixer_core::{Config, Counters, Destination, Meeting, Output, PlanHeld, RELAYS_MAX};
+use tributary_mixer_core::{
+    Config, Counters, Destination, Meeting, Needs, Output, PlanHeld, RELAYS_MAX,
+};
 
 use super::MeetingKey;
 use crate::{metrics, wire};
@@ -93,7 +95,8 @@ impl OwnedMeeting {
         let participants: Vec<ParticipantId> =
             needs.participant_ids.iter().copied().map(ParticipantId).collect();
         let held = PlanHeld { epoch: needs.plan_epoch, version: needs.plan_version };
-        self.core.handle_needs(&relay, &participants, held, now);
+        let said = Needs { participants: &participants, room: needs.room, held };
+        self.core.handle_needs(&relay, said, now);
         if !participants.is_empty() && self.up_gaps.len() < RELAYS_MAX {
             self.up_gaps.entry(relay.clone()).or_default();
         }

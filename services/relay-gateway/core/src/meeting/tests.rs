@@ -3,16 +3,23 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::route::ParticipantPlan;
+use crate::{egress::Placement, route::ParticipantPlan};
+
+mod private;
 
 fn id(number: u32) -> ParticipantId {
     ParticipantId(number)
 }
 
 fn meeting(participants: u32) -> Meeting<u32> {
-    let mut meeting = Meeting::new(SelectionConfig::default());
+    meeting_in(false, participants)
+}
+
+fn meeting_in(room: bool, participants: u32) -> Meeting<u32> {
+    let mut meeting = Meeting::new(SelectionConfig::default(), room);
     for number in 1..=participants {
-        meeting.attach(id(number), number, false);
+        meeting.attach(id(number), number, false, Instant::now());
+        meeting.restart_timelines(id(number), 3);
     }
     meeting
 }
@@ -23,6 +30,7 @@ fn track(track: Track, media_time: u32, sources: &[u32]) -> TrackFrame {
         stream: 1,
         media_time,
         sources: sources.iter().copied().map(ParticipantId).collect(),
+        targets: vec![],
         level: 20,
         payload: Bytes::from_static(b"opus"),
     }
@@ -34,8 +42,8 @@ fn receivers(meeting: &mut Meeting<u32>, frame: &TrackFrame, now: Instant) -> Ve
     receivers
 }
 
-fn voice(number: u32, sequence: u32, level: u8) -> SendFrame {
-    SendFrame {
+fn voice(number: u32, sequence: u32, level: u8) -> Voice {
+    Voice {
         participant: id(number),
         sequence,
         media_time: sequence * 960,
@@ -60,11 +68,8 @@ fn a_plan_gives_exceptions_their_own_track_and_takes_the_common_one_away() {
         epoch: 1,
         version: 1,
         speakers: vec![id(1), id(9)],
-        exceptions: vec![ParticipantPlan {
-            participant: id(1),
-            audio_slots: vec![Track::Minus(id(1))],
-        }],
-        doubts: vec![],
+        exceptions: vec![ParticipantPlan { participant: id(1), track: Some(Track::Minus(id(1))) }],
+        ..RoutePlan::default()
     };
     assert!(meeting.handle_plan(plan, now));
     assert_eq!(receivers(&mut meeting, &track(Track::Common, 0, &[1, 9]), now), [2, 3]);
@@ -79,8 +84,7 @@ fn an_older_plan_or_epoch_changes_nothing() {
         epoch,
         version,
         speakers: speakers.iter().copied().map(ParticipantId).collect(),
-        exceptions: vec![],
-        doubts: vec![],
+        ..RoutePlan::default()
     };
     assert!(meeting.handle_plan(plan(5, 3, &[1]), now));
     assert!(!meeting.handle_plan(plan(5, 2, &[2]), now));
@@ -95,7 +99,7 @@ fn a_muted_participants_voice_does_not_go_up() {
     let mut meeting = meeting(1);
     meeting.set_muted(id(1), true);
     let mut up = 0;
-    let result = meeting.handle_audio(voice(1, 1, 5), Instant::now(), &mut |_| up += 1);
+    let result = meeting.handle_audio(FLOOR, voice(1, 1, 5), Instant::now(), &mut |_, _| up += 1);
     assert_eq!((result, up), (Err(Dropped::Muted), 0));
 }
 
@@ -108,7 +112,7 @@ fn only_the_loudest_voices_go_up_and_a_flood_is_cut() {
         let now = start + Duration::from_millis(u64::from(sequence) * 20);
         for number in 1..=6 {
             meeting
-                .handle_audio(voice(number, sequence, 20), now, &mut |f| {
+                .handle_audio(FLOOR, voice(number, sequence, 20), now, &mut |f, _| {
                     up.insert(f.participant);
                 })
                 .unwrap();
@@ -116,7 +120,7 @@ fn only_the_loudest_voices_go_up_and_a_flood_is_cut() {
     }
     assert_eq!(up.len(), SelectionConfig::default().voices_max);
     let flooded = (0..1000)
-        .filter(|n| meeting.handle_audio(voice(1, *n, 20), start, &mut |_| ()).is_err())
+        .filter(|n| meeting.handle_audio(FLOOR, voice(1, *n, 20), start, &mut |_, _| ()).is_err())
         .count();
     assert!(flooded >= 800, "{flooded}");
 }
@@ -130,10 +134,12 @@ fn who_is_doubted_by_the_plan_loses_the_slot_to_who_speaks() {
         for sequence in sequences {
             let now = start + Duration::from_millis(u64::from(sequence) * 20);
             for (number, level) in [(1, 0), (2, 0), (3, 0), (4, 25)] {
-                let mut sent = |frame: SendFrame| {
+                let mut sent = |frame: Voice, _: &[ParticipantId]| {
                     up.insert((frame.participant.0, frame.level));
                 };
-                meeting.handle_audio(voice(number, sequence, level), now, &mut sent).unwrap();
+                meeting
+                    .handle_audio(FLOOR, voice(number, sequence, level), now, &mut sent)
+                    .unwrap();
             }
         }
         up
@@ -144,6 +150,58 @@ fn who_is_doubted_by_the_plan_loses_the_slot_to_who_speaks() {
     meeting.handle_plan(RoutePlan { epoch: 1, version: 1, doubts, ..RoutePlan::default() }, start);
     heard(50..150, &mut meeting);
     assert_eq!(heard(150..200, &mut meeting), [(4, 25)].into());
+}
+
+#[test]
+fn the_default_track_of_a_plan_is_for_everybody_but_the_exceptions() {
+    let mut meeting = meeting(3);
+    let now = Instant::now();
+    let exceptions = vec![ParticipantPlan { participant: id(2), track: None }];
+    let plan = RoutePlan {
+        epoch: 1,
+        version: 1,
+        default_track: Track::Room,
+        exceptions,
+        ..RoutePlan::default()
+    };
+    meeting.handle_plan(plan, now);
+    assert_eq!(receivers(&mut meeting, &track(Track::Common, 0, &[9]), now), []);
+    assert_eq!(receivers(&mut meeting, &track(Track::Room, 0, &[9]), now), [1, 3]);
+}
+
+#[test]
+fn in_a_room_nobody_gets_what_somebody_in_the_room_says_even_without_a_plan() {
+    let mut meeting = meeting_in(true, 3);
+    let now = Instant::now();
+    assert!(meeting.needs().room);
+    assert_eq!(receivers(&mut meeting, &track(Track::Common, 0, &[2]), now), []);
+    assert_eq!(receivers(&mut meeting, &track(Track::Common, 0, &[2, 9]), now), []);
+    assert_eq!(receivers(&mut meeting, &track(Track::Common, 960, &[8, 9]), now), [1, 2, 3]);
+    let whisper = TrackFrame { targets: vec![id(1)], ..track(Track::Private(id(2)), 0, &[2]) };
+    assert_eq!(receivers(&mut meeting, &whisper, now), [1], "what is for one is for one");
+}
+
+#[test]
+fn timelines_go_on_in_the_next_meeting() {
+    let now = Instant::now();
+    let placed = |meeting: &mut Meeting<u32>, media_time, now| {
+        let mut placements = Vec::new();
+        meeting.handle_track(&track(Track::Common, media_time, &[9]), now, &mut |_, delivery| {
+            placements.push(delivery);
+        });
+        placements
+    };
+    let (mut here, mut there) = (meeting(1), meeting(0));
+    placed(&mut here, 7_000, now);
+    placed(&mut here, 7_960, now);
+    assert!(here.detach(id(1), 77).is_none(), "that is another terminal");
+    let timelines = here.detach(id(1), 1).unwrap();
+    let later = now + Duration::from_millis(60);
+    there.attach(id(4), 2, false, later);
+    there.carry_on(id(4), timelines, now);
+    let placement = Placement { media_time: 960 + 2880, talkspurt_start: false };
+    assert_eq!(placed(&mut there, 5, later), [Delivery { section: FLOOR, placement }]);
+    assert!(here.is_empty());
 }
 
 proptest! {
@@ -159,7 +217,7 @@ proptest! {
             .into_iter()
             .map(|(number, silent)| ParticipantPlan {
                 participant: id(number),
-                audio_slots: if silent { vec![] } else { vec![Track::Minus(id(minus))] },
+                track: (!silent).then_some(Track::Minus(id(minus))),
             })
             .collect();
         let plan = RoutePlan { epoch: 1, version: 1, exceptions, ..RoutePlan::default() };

@@ -66,7 +66,7 @@ fn json(status: StatusCode, body: &impl Serialize) -> Response {
 }
 
 /// What a meeting's file or its refusal says is for this user at this moment only.
-pub(super) fn keep_nowhere(headers: &mut axum::http::HeaderMap) {
+pub(crate) fn keep_nowhere(headers: &mut axum::http::HeaderMap) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
@@ -85,6 +85,9 @@ fn status_of(code: RefusalCode) -> StatusCode {
         | RefusalCode::CredentialExpired
         | RefusalCode::BadSessionDescription
         | RefusalCode::OutOfOrder
-        | RefusalCode::Replaced => StatusCode::INTERNAL_SERVER_ERROR,
+        | RefusalCode::Replaced
+        | RefusalCode::MeetingLocked
+        | RefusalCode::Removed
+        | RefusalCode::SentAway => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// The value of `Content-Disposition` for a file of this name: plain ASCII for old programs, and the
 /// name itself in UTF-8 (RFC 8187).
-pub(super) fn attachment(file_name: &str) -> String {
+pub(crate) fn attachment(file_name: &str) -> String {
     let mut value = "attachment; filename=\"".to_owned();
     for character in file_name.chars() {
         let is_plain =

@@ -17,7 +17,7 @@ use tributary_contracts::{
     terminal::v1::RefusalCode,
 };
 
-use super::{AttachmentState, TRANSFER_TIME_MAX, answer, disposition, places::Place, shown};
+use super::{TRANSFER_TIME_MAX, Transfers, answer, disposition, places::Place, shown};
 use crate::{refusal::Refused, trust::Hold, upstream::REGISTRY};
 
 /// How long the registry may take for the next piece.
@@ -31,7 +31,7 @@ const PIECES_AHEAD: usize = 2;
 const POLICY: &str = "default-src 'none'; sandbox; frame-ancestors 'none'";
 
 pub(super) async fn download(
-    State(state): State<AttachmentState>,
+    State(state): State<Transfers>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     path: Result<Path<(String, String)>, PathRejection>,
     headers: HeaderMap,
@@ -39,7 +39,7 @@ pub(super) async fn download(
     let identity = state.identity(&headers).await?;
     let Path((meeting_id, attachment_id)) = path.map_err(|_| Refused::not_admitted())?;
     let scope = state.shared.scope(&meeting_id)?;
-    let place = state.downloads.take(&identity.claims.user_id)?;
+    let place = state.place_to_read(&identity.claims.user_id)?;
     let hold = state.shared.trust.hold(identity.provenance());
     let address = state.address(peer, &headers);
     state.shared.admit_reader(&identity, &scope, shown(&headers), address).await?;

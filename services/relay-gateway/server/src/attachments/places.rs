@@ -28,7 +28,7 @@ struct Inner {
 pub(super) struct Places(Arc<Inner>);
 
 /// One of them; free again when dropped.
-pub(super) struct Place {
+pub(crate) struct Place {
     user: UserId,
     places: Places,
 }

@@ -19,7 +19,7 @@ use tributary_contracts::{
 };
 
 use super::{
-    AttachmentState, answer,
+    Transfers, answer,
     spool::{Spool, SpoolError, discard},
 };
 use crate::{refusal::Refused, upstream::REGISTRY};
@@ -31,7 +31,7 @@ pub(super) struct Parameters {
 }
 
 pub(super) async fn upload(
-    State(state): State<AttachmentState>,
+    State(state): State<Transfers>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     meeting_id: Result<Path<String>, PathRejection>,
     parameters: Result<Query<Parameters>, QueryRejection>,
@@ -54,7 +54,7 @@ pub(super) async fn upload(
 }
 
 async fn attach(
-    state: &AttachmentState,
+    state: &Transfers,
     peer: SocketAddr,
     meeting_id: &str,
     file_name: String,
@@ -105,7 +105,7 @@ async fn attach(
 }
 
 async fn put(
-    state: &AttachmentState,
+    state: &Transfers,
     header: AttachmentHeader,
     spool: Spool,
 ) -> Result<Response, Refused> {

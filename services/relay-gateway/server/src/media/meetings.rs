@@ -11,10 +11,10 @@ use tokio::{sync::watch, task::AbortHandle};
 use tributary_contracts::media::v1 as media;
 use tributary_identifiers::{ParticipantId, RelayId};
 use tributary_message_bus::{MediaBus, MediaInbox, SequenceGaps, Subject, subjects::MeetingScope};
-use tributary_relay_gateway_core::Meeting;
+use tributary_relay_gateway_core::{Dropped, Meeting, Voice};
 use tributary_speaker_selection::Config as SelectionConfig;
 
-use super::{TerminalId, wire};
+use super::{MediaConfig, TerminalId, wire};
 
 /// Sign of life to the mixer.
 const NEEDS_INTERVAL: Duration = Duration::from_secs(1);
@@ -34,6 +34,10 @@ pub(super) enum Topic {
 /// One meeting.
 pub(super) struct MeetingMedia {
     pub(super) core: Meeting<TerminalId>,
+    /// Terminals here, those that are held too.
+    pub(super) attached: usize,
+    /// Whether the mixer was told last that somebody is here.
+    told: bool,
     pub(super) speakers: watch::Sender<Vec<ParticipantId>>,
     pub(super) common_gaps: SequenceGaps,
     pub(super) own_gaps: SequenceGaps,
@@ -56,6 +60,7 @@ pub(super) struct Meetings {
     bus: MediaBus,
     inbox: MediaInbox<Topic>,
     selection: SelectionConfig,
+    room: bool,
     by_scope: HashMap<MeetingScope, MeetingKey>,
     by_key: HashMap<MeetingKey, MeetingMedia>,
     next_key: u64,
@@ -63,17 +68,13 @@ pub(super) struct Meetings {
 }
 
 impl Meetings {
-    pub(super) fn new(
-        relay: RelayId,
-        bus: MediaBus,
-        inbox: MediaInbox<Topic>,
-        selection: SelectionConfig,
-    ) -> Self {
+    pub(super) fn new(config: &MediaConfig, bus: MediaBus, inbox: MediaInbox<Topic>) -> Self {
         Self {
-            relay,
+            relay: config.relay.clone(),
             bus,
             inbox,
-            selection,
+            selection: config.selection,
+            room: config.room,
             by_scope: HashMap::new(),
             by_key: HashMap::new(),
             next_key: 0,
@@ -97,7 +98,9 @@ impl Meetings {
         let key = MeetingKey(self.next_key);
         self.next_key += 1;
         let meeting = MeetingMedia {
-            core: Meeting::new(self.selection),
+            core: Meeting::new(self.selection, self.room),
+            attached: 0,
+            told: false,
             speakers,
             common_gaps: SequenceGaps::default(),
             own_gaps: SequenceGaps::default(),
@@ -138,11 +141,11 @@ impl Meetings {
         }
     }
 
-    /// Forgets a meeting that nobody here is in, and tells the mixer.
+    /// Forgets a meeting that nobody here is in, nor held in, and tells the mixer.
     pub(super) fn close_if_empty(&mut self, key: MeetingKey) {
-        if self.by_key.get(&key).is_some_and(|meeting| meeting.core.is_empty()) {
-            if let Some(meeting) = self.by_key.remove(&key) {
-                self.say_needs(&meeting);
+        if self.by_key.get(&key).is_some_and(|meeting| meeting.attached == 0) {
+            if let Some(mut meeting) = self.by_key.remove(&key) {
+                meeting.say_needs(&self.relay, &self.bus);
             }
             self.by_scope.retain(|_, other| *other != key);
         }
@@ -163,36 +166,58 @@ impl Meetings {
 
     /// Says who is here, for all meetings whose time has come.
     pub(super) fn publish_needs(&mut self, now: Instant) {
-        let due: Vec<MeetingKey> = self
-            .by_key
-            .iter_mut()
-            .filter(|(_, meeting)| meeting.needs_due.is_none_or(|due| due <= now))
-            .map(|(key, meeting)| {
+        let Self { by_key, relay, bus, .. } = self;
+        for meeting in by_key.values_mut() {
+            if meeting.needs_due.is_none_or(|due| due <= now) {
                 meeting.needs_due = Some(now + NEEDS_INTERVAL);
-                *key
-            })
-            .collect();
-        for key in due {
-            if let Some(meeting) = self.by_key.get(&key) {
-                self.say_needs(meeting);
+                meeting.say_needs(relay, bus);
             }
         }
-    }
-
-    fn say_needs(&self, meeting: &MeetingMedia) {
-        let needs = wire::needs(&self.relay, &meeting.core.needs());
-        self.bus.publish(&meeting.need, needs.encode_to_vec().into());
     }
 }
 
 impl MeetingMedia {
+    /// Says who is here; that nobody is, only once.
+    fn say_needs(&mut self, relay: &RelayId, bus: &MediaBus) {
+        let somebody = !self.core.is_empty();
+        if somebody || self.told {
+            let needs = wire::needs(relay, &self.core.needs());
+            bus.publish(&self.need, needs.encode_to_vec().into());
+        }
+        self.told = somebody;
+    }
+
+    /// Whether what comes down is of use to anybody: a meeting in which all are held is only kept warm.
+    pub(super) fn is_heard(&self) -> bool {
+        !self.core.is_empty()
+    }
+
+    /// Brings a terminal into the sound.
+    pub(super) fn enter(
+        &mut self,
+        terminal: TerminalId,
+        who: ParticipantId,
+        muted: bool,
+        now: Instant,
+    ) {
+        if self.core.is_empty() {
+            // What nobody listened to is not lost.
+            self.common_gaps = SequenceGaps::default();
+            self.own_gaps = SequenceGaps::default();
+        }
+        self.core.attach(who, terminal, muted, now);
+    }
+
     /// Takes a local voice in; what is to go up is collected until [`Meetings::publish_up`].
     pub(super) fn handle_audio(
         &mut self,
-        frame: tributary_relay_gateway_core::SendFrame,
+        section: usize,
+        frame: Voice,
         now: Instant,
-    ) -> Result<(), tributary_relay_gateway_core::Dropped> {
+    ) -> Result<(), Dropped> {
         let Self { core, batch, .. } = self;
-        core.handle_audio(frame, now, &mut |frame| batch.frames.push(wire::send_frame(frame)))
+        core.handle_audio(section, frame, now, &mut |frame, targets| {
+            batch.frames.push(wire::send_frame(frame, targets));
+        })
     }
 }

@@ -19,6 +19,10 @@ const ADDRESSES_MAX: usize = 8;
 pub(super) struct TerminalMedia {
     pub(super) meeting: MeetingKey,
     pub(super) participant: ParticipantId,
+    /// Whether the microphone is off on the open floor.
+    pub(super) muted: bool,
+    /// False for who is held.
+    pub(super) live: bool,
     pub(super) session: Option<Session>,
     pub(super) deadline: Option<Instant>,
     scheduled: Option<Instant>,
@@ -36,22 +40,27 @@ pub(super) struct Terminals {
 }
 
 impl Terminals {
+    /// A terminal that is not live yet.
     pub(super) fn insert(
         &mut self,
         id: TerminalId,
         meeting: MeetingKey,
         participant: ParticipantId,
     ) {
-        let terminal = self.by_id.entry(id).or_insert_with(|| TerminalMedia {
-            meeting,
-            participant,
-            session: None,
-            deadline: None,
-            scheduled: None,
-            addresses: Vec::new(),
-            ufrag: String::new(),
-        });
-        (terminal.meeting, terminal.participant) = (meeting, participant);
+        self.by_id.insert(
+            id,
+            TerminalMedia {
+                meeting,
+                participant,
+                muted: true,
+                live: false,
+                session: None,
+                deadline: None,
+                scheduled: None,
+                addresses: Vec::new(),
+                ufrag: String::new(),
+            },
+        );
     }
 
     pub(super) fn get_mut(&mut self, id: TerminalId) -> Option<&mut TerminalMedia> {
@@ -77,6 +86,27 @@ impl Terminals {
             self.by_ufrag.insert(terminal.ufrag.clone(), id);
         }
         terminal.session = session;
+    }
+
+    /// `to` gets the peer connection of `from`, if that has one, in place of its own. Says whether it
+    /// did.
+    pub(super) fn move_session(&mut self, from: TerminalId, to: TerminalId) -> bool {
+        if from == to || !self.by_id.contains_key(&to) {
+            return false;
+        }
+        let Some(source) = self.by_id.get_mut(&from) else { return false };
+        let Some(session) = source.session.take() else { return false };
+        let deadline = source.deadline.take();
+        let addresses = std::mem::take(&mut source.addresses);
+        self.set_session(from, None);
+        self.set_session(to, Some(session));
+        for address in addresses {
+            self.bind(address, to);
+        }
+        if let Some(deadline) = deadline {
+            self.schedule(to, deadline);
+        }
+        true
     }
 
     /// The terminal that a datagram belongs to: by its source address, or else, for a STUN binding

@@ -3,34 +3,34 @@
 //! **Invariants:** nothing here waits but the one `select!`; nothing is logged, locked or labelled
 //! per frame; what can't be sent at once is dropped.
 
+mod commands;
+mod tracks;
+
 use std::{
     io,
     net::SocketAddr,
     time::{Duration, Instant},
 };
 
-use prost::Message as _;
 use tokio::{
     net::UdpSocket,
     sync::{mpsc, oneshot},
 };
-use tributary_contracts::{media::v1 as media, relay::v1 as relay};
-use tributary_message_bus::{Delivery, MediaBus, MediaInbox};
-use tributary_relay_gateway_core::{SendFrame, TrackFrame};
+use tributary_message_bus::{MediaBus, MediaInbox};
+use tributary_relay_gateway_core::{PRIVATE, Voice};
 use tributary_rtc_session::{
-    Certificate, Event, IncomingAudio, OutgoingAudio, Output, PAYLOAD_BYTES_MAX, Session,
-    install_crypto,
+    Certificate, Event, IncomingAudio, Output, PAYLOAD_BYTES_MAX, Session, install_crypto,
 };
 use tributary_service_runtime::Platform;
 
 use super::{
-    Attach, Command, MediaConfig, MediaError, TerminalId,
+    Command, MediaConfig, MediaError, TerminalId,
     latency::{Latencies, unix_us},
     meetings::{MeetingKey, Meetings, Topic},
     terminals::Terminals,
-    wire,
 };
 use crate::metrics::MediaCounters;
+use commands::Pending;
 
 /// A datagram on an Ethernet path; longer ones are not media.
 const DATAGRAM_BYTES_MAX: usize = 2_048;
@@ -38,12 +38,8 @@ const DATAGRAM_BYTES_MAX: usize = 2_048;
 const TIMER_STEP: Duration = Duration::from_millis(1);
 /// Datagrams taken in a row before the other sources get their turn.
 const DATAGRAMS_PER_TURN: usize = 64;
-/// Bus messages taken in a row.
-const MESSAGES_PER_TURN: usize = 64;
 /// Counters are handed over, and needs looked at, this often.
 const HOUSEKEEPING: Duration = Duration::from_millis(250);
-/// Frames that entered a relay longer ago are not worth hearing.
-const FRAME_AGE_MAX_US: u64 = 1_000_000;
 /// Of a terminal that does not say how loud it is: heard when there is room, never before others.
 const LEVEL_UNKNOWN: u8 = 49;
 /// Socket buffers: 100 ms of 1,000 terminals.
@@ -59,6 +55,7 @@ struct Worker {
     inbox: MediaInbox<Topic>,
     heard: Vec<(TerminalId, IncomingAudio)>,
     touched: Vec<MeetingKey>,
+    pending: Pending,
     counters: MediaCounters,
     lone: Latencies,
     mixed: Latencies,
@@ -114,11 +111,12 @@ impl Worker {
             local,
             candidates,
             certificate: Certificate::generate().ok_or(MediaError::Certificate)?,
-            meetings: Meetings::new(config.relay.clone(), bus, inbox.clone(), config.selection),
+            meetings: Meetings::new(config, bus, inbox.clone()),
             terminals: Terminals::default(),
             inbox,
             heard: Vec::new(),
             touched: Vec::new(),
+            pending: Pending::default(),
             counters: MediaCounters::default(),
             lone: Latencies::new("lone"),
             mixed: Latencies::new("mixed"),
@@ -131,7 +129,8 @@ impl Worker {
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
         let mut datagram = [0; DATAGRAM_BYTES_MAX];
         loop {
-            let timer = self.terminals.next_timer();
+            let timers = [self.terminals.next_timer(), self.pending.next()];
+            let timer = timers.into_iter().flatten().min();
             tokio::select! {
                 () = platform.shutdown.cancelled() => break,
                 readable = self.socket.readable() => {
@@ -193,6 +192,7 @@ impl Worker {
 
     fn take_timers(&mut self) {
         let now = Instant::now();
+        self.pending.release(now);
         while let Some(id) = self.terminals.pop_due(now) {
             if let Some(session) = self.session(id) {
                 session.handle_timeout(now);
@@ -210,7 +210,7 @@ impl Worker {
         for (id, audio) in self.heard.drain(..) {
             let Some(terminal) = self.terminals.get_mut(id) else { continue };
             let Some(meeting) = self.meetings.get_mut(terminal.meeting) else { continue };
-            let frame = SendFrame {
+            let voice = Voice {
                 participant: terminal.participant,
                 sequence: audio.sequence,
                 media_time: audio.media_time,
@@ -219,165 +219,20 @@ impl Worker {
                 payload: audio.payload,
             };
             self.counters.frames_in += 1;
-            if frame.payload.len() > PAYLOAD_BYTES_MAX {
+            if voice.payload.len() > PAYLOAD_BYTES_MAX
+                || meeting.handle_audio(audio.section, voice, now).is_err()
+            {
                 self.counters.frames_refused += 1;
                 continue;
             }
-            if meeting.handle_audio(frame, now).is_err() {
-                self.counters.frames_refused += 1;
-            } else if !self.touched.contains(&terminal.meeting) {
+            self.counters.frames_private_in += u64::from(audio.section == PRIVATE);
+            if !self.touched.contains(&terminal.meeting) {
                 self.touched.push(terminal.meeting);
             }
         }
         for key in self.touched.drain(..) {
             self.meetings.publish_up(key);
         }
-    }
-
-    fn take_messages(&mut self) {
-        for _ in 0..MESSAGES_PER_TURN {
-            let Some(Delivery { tag, message }) = self.inbox.pop() else { return };
-            let now = Instant::now();
-            match tag {
-                Topic::Common(key) | Topic::Own(key) => {
-                    self.counters.track_bytes += message.payload.len() as u64;
-                    match media::TrackBatch::decode(message.payload) {
-                        Ok(batch) => self.take_tracks(tag, key, batch, now),
-                        Err(_) => self.counters.messages_malformed += 1,
-                    }
-                }
-                Topic::Plan(key) => match relay::RoutePlan::decode(message.payload) {
-                    Ok(plan) => self.take_plan(key, plan, now),
-                    Err(_) => self.counters.messages_malformed += 1,
-                },
-            }
-        }
-        // More is waiting, but datagrams come first.
-        self.inbox.arrive();
-    }
-
-    fn take_tracks(
-        &mut self,
-        topic: Topic,
-        key: MeetingKey,
-        batch: media::TrackBatch,
-        now: Instant,
-    ) {
-        let Some(meeting) = self.meetings.get_mut(key) else { return };
-        if !meeting.core.admit_epoch(batch.epoch, now) {
-            self.counters.frames_stale_epoch += batch.frames.len() as u64;
-            return;
-        }
-        let gaps = match topic {
-            Topic::Own(_) => &mut meeting.own_gaps,
-            _ => &mut meeting.common_gaps,
-        };
-        self.counters.track_batches_lost += gaps.missing_before(batch.epoch, batch.sequence);
-        for frame in batch.frames {
-            let ingress_us = frame.ingress_us;
-            let now_us = unix_us();
-            self.counters.track_frames += 1;
-            if ingress_us.saturating_add(FRAME_AGE_MAX_US) < now_us {
-                self.counters.frames_too_old += 1;
-                continue;
-            }
-            match wire::track_frame(frame) {
-                Some(frame) => self.fan_out(key, &frame, now, ingress_us),
-                None => self.counters.messages_malformed += 1,
-            }
-        }
-    }
-
-    fn fan_out(&mut self, key: MeetingKey, frame: &TrackFrame, now: Instant, ingress_us: u64) {
-        let Self { meetings, terminals, socket, heard, counters, .. } = self;
-        let Some(meeting) = meetings.get_mut(key) else { return };
-        let mut delivered = false;
-        meeting.core.handle_track(frame, now, &mut |id, delivery| {
-            let Some(session) = terminals.get_mut(id).and_then(|t| t.session.as_mut()) else {
-                return;
-            };
-            let audio = OutgoingAudio {
-                media_time: delivery.placement.media_time,
-                payload: frame.payload.clone(),
-                level: Some(frame.level),
-                talkspurt_start: delivery.placement.talkspurt_start,
-            };
-            // Refused while the connection is still coming up, mostly: there is nobody to hear it.
-            if session.send_audio(&audio, now).is_ok() {
-                counters.frames_out += 1;
-                delivered = true;
-            } else {
-                counters.frames_undeliverable += 1;
-            }
-            drive(id, terminals, socket, heard, counters);
-        });
-        if delivered {
-            let path = if frame.sources.len() == 1 { &mut self.lone } else { &mut self.mixed };
-            path.record(ingress_us, unix_us());
-        }
-    }
-
-    fn take_plan(&mut self, key: MeetingKey, plan: relay::RoutePlan, now: Instant) {
-        let Some(meeting) = self.meetings.get_mut(key) else { return };
-        if meeting.core.handle_plan(wire::route_plan(plan), now) {
-            meeting.speakers.send_replace(meeting.core.speakers().to_vec());
-        }
-    }
-
-    fn take_command(&mut self, command: Command) {
-        match command {
-            Command::Attach(attach) => self.attach(attach),
-            Command::Offer { terminal, sdp, reply } => {
-                // Nobody waits for it any more: the connection is gone.
-                let _ = reply.send(self.answer(terminal, &sdp));
-            }
-            Command::SetMuted { terminal, muted } => self.set_muted(terminal, muted),
-            Command::Detach { terminal } => self.detach(terminal),
-        }
-    }
-
-    fn attach(&mut self, attach: Attach) {
-        let key = self.meetings.open(&attach.scope, attach.speakers);
-        self.terminals.insert(attach.terminal, key, attach.participant);
-        if let Some(meeting) = self.meetings.get_mut(key) {
-            meeting.core.attach(attach.participant, attach.terminal, attach.muted);
-        }
-        self.say_needs(key);
-    }
-
-    fn say_needs(&mut self, key: MeetingKey) {
-        let now = Instant::now();
-        self.meetings.needs_changed(key, now);
-        self.meetings.publish_needs(now);
-    }
-
-    fn answer(&mut self, id: TerminalId, sdp: &str) -> Result<String, MediaError> {
-        let terminal = self.terminals.get_mut(id).ok_or(MediaError::NotAttached)?;
-        let (meeting, participant) = (terminal.meeting, terminal.participant);
-        let now = Instant::now();
-        let (session, answer) = Session::answer(sdp, &self.candidates, &self.certificate, now)?;
-        self.terminals.set_session(id, Some(session));
-        if let Some(meeting) = self.meetings.get_mut(meeting) {
-            meeting.core.restart_timelines(participant);
-        }
-        self.drive(id);
-        Ok(answer)
-    }
-
-    fn set_muted(&mut self, id: TerminalId, muted: bool) {
-        let Some(terminal) = self.terminals.get_mut(id) else { return };
-        if let Some(meeting) = self.meetings.get_mut(terminal.meeting) {
-            meeting.core.set_muted(terminal.participant, muted);
-        }
-    }
-
-    fn detach(&mut self, id: TerminalId) {
-        let Some(terminal) = self.terminals.remove(id) else { return };
-        if let Some(meeting) = self.meetings.get_mut(terminal.meeting) {
-            meeting.core.detach(terminal.participant, id);
-        }
-        self.say_needs(terminal.meeting);
-        self.meetings.close_if_empty(terminal.meeting);
     }
 
     fn keep_house(&mut self) {

@@ -1,23 +1,29 @@
-//! How many messages a terminal may send.
+//! How many requests a terminal may send over its WebSocket, and a user by HTTP.
 
 use std::time::Instant;
 
 /// Requests in a row, and a second, before a terminal is told to slow down.
-const REQUESTS_BURST: f64 = 60.0;
+const REQUESTS_BURST: f64 = 100.0;
 const REQUESTS_PER_SECOND: f64 = 20.0;
 
 /// A token bucket for requests.
-pub(super) struct Allowance {
+pub(crate) struct Allowance {
     tokens: f64,
     filled_at: Instant,
 }
 
 impl Allowance {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self { tokens: REQUESTS_BURST, filled_at: now }
     }
 
-    pub(super) fn take(&mut self, now: Instant) -> bool {
+    /// True if nothing was taken of late.
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
+        let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
+        self.tokens + passed * REQUESTS_PER_SECOND >= REQUESTS_BURST
+    }
+
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
         let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
         self.tokens = (self.tokens + passed * REQUESTS_PER_SECOND).min(REQUESTS_BURST);
         self.filled_at = now;

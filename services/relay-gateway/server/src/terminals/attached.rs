@@ -1,5 +1,9 @@
 //! Who is attached: a participant outlives its connection for a while, so that a terminal can come
 //! back without anybody noticing.
+//!
+//! **Invariant:** the registry hears of a participant's joining and leaving in the order in which they
+//! happen: each takes its turn, and a leave that has waited for its turn is not told when the
+//! participant has come back.
 
 use std::{
     collections::HashMap,
@@ -7,12 +11,15 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tributary_contracts::{event::v1::LeaveReason, terminal::v1::RefusalCode};
+use tributary_contracts::{
+    event::v1::LeaveReason, registry::v1::LeaveRequest, terminal::v1::RefusalCode,
+};
 use tributary_identifiers::{ParticipantId, RelaySessionId};
 use tributary_message_bus::subjects::MeetingScope;
 
+use super::turns::{Turn, Turns, Who};
 use crate::{
     media::{MediaHandle, TerminalId},
     meetings::Hub,
@@ -21,8 +28,10 @@ use crate::{
 };
 
 /// How soon the registry is told again that somebody left, and how long that may grow.
-const LEAVE_RETRY_FIRST: Duration = Duration::from_secs(1);
-const LEAVE_RETRY_LONGEST: Duration = Duration::from_secs(15);
+const LEAVE_RETRY_FIRST: Duration = Duration::from_millis(500);
+const LEAVE_RETRY_LONGEST: Duration = Duration::from_secs(5);
+/// How long a terminal that leaves waits until the registry has heard it.
+const LEAVE_WAIT: Duration = Duration::from_secs(3);
 
 type Key = (MeetingScope, ParticipantId);
 
@@ -45,14 +54,28 @@ pub(crate) struct Attachment {
     pub(crate) hub: Arc<Hub>,
     pub(crate) participant: ParticipantId,
     pub(crate) terminal: TerminalId,
+    who: Who,
     generation: u64,
     /// Resolves when the terminal has come back by another connection.
     pub(crate) replaced: oneshot::Receiver<()>,
 }
 
+impl Attachment {
+    fn key(&self) -> Key {
+        (self.hub.scope.clone(), self.participant)
+    }
+}
+
+/// Somebody is out, and since when.
+struct Departure {
+    reason: LeaveReason,
+    last_there: Instant,
+}
+
 /// All participants attached to this relay.
 pub(crate) struct Attached {
     entries: Mutex<Entries>,
+    turns: Turns,
     media: MediaHandle,
     upstream: Upstream,
     relay_session: RelaySessionId,
@@ -71,6 +94,7 @@ impl Attached {
     ) -> Self {
         Self {
             entries: Mutex::default(),
+            turns: Turns::default(),
             media,
             upstream,
             relay_session,
@@ -84,9 +108,20 @@ impl Attached {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A participant has joined by a connection. An earlier connection of the same participant is
-    /// told that it was replaced; the terminal's place in the media thread stays.
-    pub(crate) fn enter(&self, hub: &Arc<Hub>, participant: ParticipantId) -> Attachment {
+    /// Waits until nothing else about this participant is being told to the registry.
+    pub(crate) async fn turn(&self, who: &Who) -> Turn {
+        self.turns.take(who).await
+    }
+
+    /// A participant has joined by a connection, whose turn it is. An earlier connection of the same
+    /// participant is told that it was replaced; the terminal's place in the media thread stays.
+    pub(crate) fn enter(
+        &self,
+        hub: &Arc<Hub>,
+        participant: ParticipantId,
+        who: Who,
+        _turn: &Turn,
+    ) -> Attachment {
         let mut entries = self.entries();
         entries.next += 1;
         let generation = entries.next;
@@ -110,7 +145,7 @@ impl Attached {
             }
         };
         metrics::gauge!("tributary_relay_terminals").set(entries.by_key.len() as f64);
-        Attachment { hub: hub.clone(), participant, terminal, generation, replaced }
+        Attachment { hub: hub.clone(), participant, terminal, who, generation, replaced }
     }
 
     /// Forgets a participant unless it has come back meanwhile; true if it was forgotten.
@@ -132,65 +167,119 @@ impl Attached {
         true
     }
 
-    /// The participant leaves by choice, or has been taken out: at once.
-    pub(crate) async fn leave(self: &Arc<Self>, attachment: Attachment, tell: Option<LeaveReason>) {
-        let key = (attachment.hub.scope.clone(), attachment.participant);
-        if self.forget(&key, attachment.generation).await
-            && let Some(reason) = tell
-        {
-            self.tell_registry(key, reason).await;
+    /// The participant is out already, and the registry knows.
+    pub(crate) async fn drop_out(&self, attachment: &Attachment) {
+        self.forget(&attachment.key(), attachment.generation).await;
+    }
+
+    /// The participant leaves by choice or must go, at once. Returns when the registry has heard it,
+    /// or after a while; then it is told on.
+    pub(crate) async fn leave(self: &Arc<Self>, attachment: Attachment, reason: LeaveReason) {
+        if !self.forget(&attachment.key(), attachment.generation).await {
+            return;
         }
+        let departure = Departure { reason, last_there: Instant::now() };
+        let attached = self.clone();
+        let telling =
+            self.tasks.spawn(async move { attached.tell_registry(attachment, departure).await });
+        let _ = tokio::time::timeout(LEAVE_WAIT, telling).await;
     }
 
     /// The connection is lost: the participant stays for a while, then leaves; at once if what it
-    /// joined by is revoked.
-    pub(crate) fn lose(self: &Arc<Self>, attachment: Attachment, joined_by: Option<Hold>) {
+    /// joined by is revoked. Its peer connection may be there still: what the meeting decides about it
+    /// holds all the same.
+    pub(crate) fn lose(
+        self: &Arc<Self>,
+        mut attachment: Attachment,
+        hold: Hold,
+        last_there: Instant,
+    ) {
         let attached = self.clone();
         self.tasks.spawn(async move {
-            let key = (attachment.hub.scope.clone(), attachment.participant);
-            let revoked = async {
-                match &joined_by {
-                    Some(hold) => hold.revoked().await,
-                    None => std::future::pending().await,
-                }
-            };
+            let replaced = std::mem::replace(&mut attachment.replaced, oneshot::channel().1);
             tokio::select! {
-                () = tokio::time::sleep(attached.grace) => {}
-                () = revoked => {}
+                biased;
+                // It is another connection's from now on.
+                Ok(()) = replaced => return,
                 // The relay goes: the participant may come back elsewhere, or here after a restart.
                 () = attached.shutdown.cancelled() => return,
+                () = hold.revoked() => {}
+                () = tokio::time::sleep(attached.grace) => {}
+                () = attached.watch_over(&attachment) => {
+                    return attached.drop_out(&attachment).await;
+                }
             }
-            if attached.forget(&key, attachment.generation).await {
-                attached.tell_registry(key, LeaveReason::TerminalLost).await;
+            if attached.forget(&attachment.key(), attachment.generation).await {
+                let departure = Departure { reason: LeaveReason::TerminalLost, last_there };
+                attached.tell_registry(attachment, departure).await;
             }
         });
     }
 
+    /// Keeps a participant that nobody follows muted if it is muted; ends when it is out.
+    async fn watch_over(&self, attachment: &Attachment) {
+        let Attachment { hub, participant, terminal, .. } = attachment;
+        let mut newest = hub.newest();
+        let mut was_in = false;
+        loop {
+            newest.borrow_and_update();
+            let sound = hub.sound_of(*participant);
+            if was_in && sound.is_none() {
+                return;
+            }
+            was_in |= sound.is_some();
+            if sound.is_some_and(|sound| sound.muted) {
+                // The thread only ends with the process.
+                let _ = self.media.set_muted(*terminal, true).await;
+            }
+            // The sender lives as long as the hub.
+            if newest.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Until the registry has heard it, the participant has come back, or this relay ends (then the
     /// registry finds out itself).
-    async fn tell_registry(&self, key: Key, reason: LeaveReason) {
-        let (scope, participant) = &key;
+    async fn tell_registry(&self, attachment: Attachment, departure: Departure) {
+        let key = attachment.key();
+        let who = attachment.who.clone();
+        // Nobody here follows the meeting for this participant any more.
+        drop(attachment);
         let mut pause = LEAVE_RETRY_FIRST;
-        while !self.entries().by_key.contains_key(&key) {
-            let told = self.upstream.leave(scope, *participant, &self.relay_session, reason).await;
-            match told {
-                Ok(()) => return,
-                // There is no such participant or meeting any more.
-                Err(refused)
-                    if matches!(
-                        refused.code,
-                        RefusalCode::NotAdmitted | RefusalCode::MeetingEnded
-                    ) =>
+        loop {
+            {
+                let _turn = self.turns.take(&who).await;
+                if self.entries().by_key.contains_key(&key) || self.has_told(&key, &departure).await
                 {
                     return;
                 }
-                Err(_) => {}
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.shutdown.cancelled() => return,
             }
             pause = (pause * 2).min(LEAVE_RETRY_LONGEST);
+        }
+    }
+
+    /// One try; true if there is no need for another.
+    async fn has_told(&self, (scope, participant): &Key, departure: &Departure) -> bool {
+        let silent = departure.last_there.elapsed().as_millis();
+        let request = LeaveRequest {
+            organisation: scope.organisation.to_string(),
+            meeting_id: scope.meeting.to_string(),
+            participant_id: participant.0,
+            relay_session_id: self.relay_session.to_string(),
+            reason: departure.reason.into(),
+            silent_ms: u64::try_from(silent).unwrap_or(u64::MAX),
+        };
+        match self.upstream.leave(request).await {
+            Ok(()) => true,
+            // There is no such participant or meeting any more.
+            Err(refused) => {
+                matches!(refused.code, RefusalCode::NotAdmitted | RefusalCode::MeetingEnded)
+            }
         }
     }
 

@@ -3,10 +3,17 @@
 use tributary_contracts::event::v1::{LeaveReason, MeetingEvent, meeting_event::Body};
 use tributary_identifiers::{ParticipantId, RelayId};
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     Stays,
     Ended,
+    /// The terminal has come back by another relay.
     Elsewhere,
+    /// By a host, for good.
+    Removed,
+    /// By a host, from the lobby.
+    SentAway,
+    /// It was taken for lost.
     TakenOut,
 }
 
@@ -15,6 +22,8 @@ pub(super) fn own_fate(event: &MeetingEvent, own: ParticipantId, relay: &RelayId
         Some(Body::Ended(_)) => Fate::Ended,
         Some(Body::Left(left)) if left.participant_id == own.0 => match left.reason() {
             LeaveReason::MeetingEnded => Fate::Stays,
+            LeaveReason::Removed => Fate::Removed,
+            LeaveReason::NotAdmitted => Fate::SentAway,
             _ => Fate::TakenOut,
         },
         Some(Body::Joined(joined)) => match &joined.participant {

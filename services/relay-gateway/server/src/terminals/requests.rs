@@ -5,13 +5,15 @@ mod in_meeting;
 mod joining;
 mod meetings;
 mod notices;
+mod operating;
 mod sharing;
 
+use axum::extract::ws::close_code;
 use tokio::time::Instant;
 use tributary_contracts::{
     event::v1::LeaveReason,
     terminal::v1::{
-        Left, Pong, RefusalCode, TerminalMessage, relay_message::Body as Reply,
+        Leave, Left, Pong, RefusalCode, TerminalMessage, relay_message::Body as Reply,
         terminal_message::Body as Request,
     },
 };
@@ -19,7 +21,8 @@ use tributary_join_credential::Provenance;
 
 use super::{
     admit::Identity,
-    connection::{Connection, End, Participation, Session, closed},
+    connection::{Connection, End},
+    session::Session,
 };
 use crate::refusal::Refused;
 
@@ -33,12 +36,12 @@ impl Connection {
         if !matches!(request, Request::Ping(_)) {
             self.asked_at = Instant::now();
         }
-        if let Request::Leave(_) = request {
-            return self.leave(id).await;
+        if let Request::Leave(leave) = request {
+            return self.leave(id, &leave).await;
         }
-        let joins = matches!(request, Request::Join(_));
-        let revoked = self.session.standing.revoked();
-        let answer = if joins || matches!(request, Request::LogOut(_)) {
+        let moves = matches!(request, Request::Join(_) | Request::SwitchMeeting(_));
+        let revoked = self.session.revoked();
+        let answer = if moves || matches!(request, Request::LogOut(_)) {
             // What is half done here is brought to its end: a revocation comes right after it.
             self.session.answer(id, request).await
         } else {
@@ -54,16 +57,26 @@ impl Connection {
             Err(refused) => return self.refuse(id, refused).await,
         }
         // Who speaks at this moment comes after the roster it refers to.
-        if joins { self.send_speakers().await } else { Ok(()) }
+        if moves { self.send_speakers().await } else { Ok(()) }
     }
 
-    async fn leave(&mut self, id: u64) -> Result<(), End> {
-        if let Some(following) = self.session.following.take() {
-            let reason = Some(LeaveReason::Left);
-            self.session.shared.attached.leave(following.attachment, reason).await;
+    async fn leave(&mut self, id: u64, leave: &Leave) -> Result<(), End> {
+        let participations = &mut self.session.participations;
+        if !participations.is_empty() {
+            let scope = match participations.named(&leave.meeting_id) {
+                Ok(participation) => participation.scope().clone(),
+                Err(refused) => return self.refuse(id, refused).await,
+            };
+            if let Some(participation) = participations.take(&scope) {
+                let attached = self.session.shared.attached.clone();
+                attached.leave(participation.attachment, LeaveReason::Left).await;
+            }
         }
         self.send(id, Reply::Left(Left {})).await?;
-        Err(closed(axum::extract::ws::close_code::NORMAL, Participation::Gone))
+        if self.session.participations.is_empty() {
+            return Err(End::Closed(close_code::NORMAL));
+        }
+        Ok(())
     }
 }
 
@@ -73,6 +86,9 @@ impl Session {
         let reply = match request {
             Request::ShareMeeting(share) => {
                 return self.begin_sharing(id, share).await.map(|()| None);
+            }
+            Request::Operate(operate) => {
+                return self.operate(id, operate).await.map(|()| None);
             }
             Request::GetLogInOptions(_) => self.log_in_options().await,
             Request::LogIn(log_in) => self.log_in(log_in).await,
@@ -99,8 +115,8 @@ impl Session {
             Request::RequestJoinCredential(request) => self.request_credential(request).await,
             Request::Join(join) => self.join(join).await,
             Request::MediaOffer(offer) => self.media_offer(offer.sdp).await,
-            Request::Operate(operate) => self.operate(operate.operation).await,
-            Request::EndMeeting(_) => self.end_meeting().await,
+            Request::SwitchMeeting(switch) => self.switch_meeting(switch).await,
+            Request::ReadChat(read) => self.read_chat(read).await,
             Request::Ping(_) => Ok(Reply::Pong(Pong {})),
             Request::Leave(_) => Ok(Reply::Left(Left {})),
         };

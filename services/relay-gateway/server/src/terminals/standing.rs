@@ -1,5 +1,5 @@
-//! By which tokens a connection stands: the identity it showed last, the one it hears notices by, the
-//! credential it joined with. When one of them is revoked, the connection ends.
+//! By which tokens a connection stands, besides the credentials that it joined with: the identity it
+//! showed last, and the one it hears notices by. When one of them is revoked, the connection ends.
 
 use tokio_util::sync::CancellationToken;
 
@@ -10,20 +10,22 @@ use crate::trust::Hold;
 pub(super) struct Standing {
     pub(super) shown: Option<Hold>,
     pub(super) listening: Option<Hold>,
-    pub(super) joined: Option<Hold>,
 }
 
 impl Standing {
     /// Resolves when one of the tokens is revoked.
     pub(super) fn revoked(&self) -> impl Future<Output = ()> + use<> {
-        let [shown, listening, joined] = [&self.shown, &self.listening, &self.joined]
-            .map(|hold| wait(hold.as_ref().map(Hold::revocation)));
-        async {
-            tokio::select! {
-                () = shown => {}
-                () = listening => {}
-                () = joined => {}
-            }
+        any_revoked([&self.shown, &self.listening].map(|hold| hold.as_ref()))
+    }
+}
+
+/// Resolves when one of two tokens is revoked, as far as there are any.
+pub(super) fn any_revoked(holds: [Option<&Hold>; 2]) -> impl Future<Output = ()> + use<> {
+    let [first, second] = holds.map(|hold| wait(hold.map(Hold::revocation)));
+    async {
+        tokio::select! {
+            () = first => {}
+            () = second => {}
         }
     }
 }

@@ -4,7 +4,7 @@ use axum::extract::ws::{Message, close_code};
 
 use tributary_contracts::terminal::v1::RefusalCode;
 
-use super::connection::{Connection, End, Participation, closed};
+use super::connection::{Connection, End};
 use crate::{notices::Told, refusal::Refused};
 
 impl Connection {
@@ -20,14 +20,14 @@ impl Connection {
     pub(super) async fn end_notices(&mut self) -> Result<(), End> {
         self.session.listening = None;
         self.session.standing.listening = None;
-        if self.session.following.is_some() {
+        if !self.session.participations.is_empty() {
             // Who is in a meeting is there by another credential, and stays.
             return Ok(());
         }
         let text =
             "the identity token that notices come by has ended: ask for them with a newer one";
         self.refuse(0, Refused::new(RefusalCode::TryAgain, text)).await?;
-        Err(closed(close_code::NORMAL, Participation::Kept))
+        Err(End::Closed(close_code::NORMAL))
     }
 
     /// The connection was too slow for what came over the bus: the registry has it all.
@@ -44,7 +44,7 @@ impl Connection {
             Err(refused) => {
                 // The terminal comes back, and asks for all of them then.
                 tracing::debug!(%refused, "notices not listed");
-                Err(closed(close_code::AGAIN, Participation::Kept))
+                Err(End::Closed(close_code::AGAIN))
             }
         }
     }

@@ -2,18 +2,19 @@
 
 use tonic::{Response, Status, Streaming};
 use tributary_contracts::{
-    event::v1::{LeaveReason, MeetingEvent},
+    event::v1::MeetingEvent,
     notice::v1::Notice,
     registry::v1::{
-        ApplyOperationRequest, Attachment, CreateMeetingRequest, DeleteAttachmentRequest,
-        DismissNoticeRequest, EndMeetingRequest, GetAttachmentRequest, GetAttachmentResponse,
-        GetMeetingRequest, GetRosterRequest, GetRosterResponse, JoinRequest, JoinResponse,
-        LeaveRequest, ListAttachmentsRequest, ListEventsRequest, ListMeetingsOfUserRequest,
-        ListMembersRequest, ListNoticesRequest, Meeting, Member, Operation, PutAttachmentRequest,
-        RemoveMembersRequest, RenewRelayRequest, SetMembersRequest, UpdateMeetingRequest,
+        Attachment, CreateMeetingRequest, DeleteAttachmentRequest, DismissNoticeRequest,
+        ExportAttendanceRequest, ExportAttendanceResponse, GetAttachmentRequest,
+        GetAttachmentResponse, GetMeetingRequest, GetRosterRequest, GetRosterResponse, JoinRequest,
+        JoinResponse, LeaveRequest, ListAttachmentsRequest, ListChatRequest, ListEventsRequest,
+        ListMeetingsOfUserRequest, ListMembersRequest, ListNoticesRequest, Meeting, Member,
+        PutAttachmentRequest, RemoveMembersRequest, RenewRelayRequest, SetMembersRequest,
+        UpdateMeetingRequest,
     },
 };
-use tributary_identifiers::{OrganisationId, ParticipantId, RelaySessionId, UserId};
+use tributary_identifiers::{OrganisationId, UserId};
 use tributary_message_bus::subjects::MeetingScope;
 
 use super::{REGISTRY, Upstream, answered, present};
@@ -78,14 +79,6 @@ impl Upstream {
         request: RemoveMembersRequest,
     ) -> Result<u32, Refused> {
         Ok(answered(REGISTRY, self.registry.clone().remove_members(request).await)?.members)
-    }
-
-    pub(crate) async fn end_meeting(&self, scope: &MeetingScope) -> Result<(), Refused> {
-        let request = EndMeetingRequest {
-            organisation: scope.organisation.to_string(),
-            meeting_id: scope.meeting.to_string(),
-        };
-        answered(REGISTRY, self.registry.clone().end_meeting(request).await).map(drop)
     }
 }
 
@@ -156,40 +149,12 @@ impl Upstream {
 /// Participants.
 impl Upstream {
     pub(crate) async fn join(&self, request: JoinRequest) -> Result<JoinResponse, Refused> {
-        answered(REGISTRY, self.registry.clone().join(request).await)
+        let answer = self.registry.clone().join(request).await;
+        answer.map(Response::into_inner).map_err(|status| Refused::to_join(REGISTRY, &status))
     }
 
-    pub(crate) async fn leave(
-        &self,
-        scope: &MeetingScope,
-        participant: ParticipantId,
-        relay_session: &RelaySessionId,
-        reason: LeaveReason,
-    ) -> Result<(), Refused> {
-        let request = LeaveRequest {
-            organisation: scope.organisation.to_string(),
-            meeting_id: scope.meeting.to_string(),
-            participant_id: participant.0,
-            relay_session_id: relay_session.to_string(),
-            reason: reason.into(),
-        };
+    pub(crate) async fn leave(&self, request: LeaveRequest) -> Result<(), Refused> {
         answered(REGISTRY, self.registry.clone().leave(request).await).map(drop)
-    }
-
-    pub(crate) async fn apply(
-        &self,
-        scope: &MeetingScope,
-        participant: ParticipantId,
-        operation: Operation,
-    ) -> Result<u64, Refused> {
-        let request = ApplyOperationRequest {
-            organisation: scope.organisation.to_string(),
-            meeting_id: scope.meeting.to_string(),
-            participant_id: participant.0,
-            operation: Some(operation),
-        };
-        let answer = self.registry.clone().apply_operation(request).await;
-        Ok(answered(REGISTRY, answer)?.event_number)
     }
 
     pub(crate) async fn roster(&self, scope: &MeetingScope) -> Result<GetRosterResponse, Status> {
@@ -212,6 +177,20 @@ impl Upstream {
             limit: 0,
         };
         Ok(self.registry.clone().list_events(request).await?.into_inner().events)
+    }
+
+    pub(crate) async fn chat(
+        &self,
+        request: ListChatRequest,
+    ) -> Result<Vec<MeetingEvent>, Refused> {
+        Ok(answered(REGISTRY, self.registry.clone().list_chat(request).await)?.messages)
+    }
+
+    pub(crate) async fn attendance(
+        &self,
+        request: ExportAttendanceRequest,
+    ) -> Result<Streaming<ExportAttendanceResponse>, Refused> {
+        answered(REGISTRY, self.registry.clone().export_attendance(request).await)
     }
 
     pub(crate) async fn renew_relay(&self, request: RenewRelayRequest) -> Result<(), Status> {

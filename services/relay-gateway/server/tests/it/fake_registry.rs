@@ -1,4 +1,4 @@
-//! A meeting registry that has every meeting that is asked for.
+//! A meeting registry that has every meeting that is asked for. Its logs say what the test says.
 
 use std::{collections::HashMap, sync::Mutex};
 
@@ -6,10 +6,12 @@ use bytes::Bytes;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming, async_trait};
 use tributary_contracts::{
-    event::v1::{MeetingEvent, Participant, ParticipantJoined, meeting_event::Body},
+    event::v1::MeetingEvent,
     notice::v1::Notice,
     registry::v1::{registry_service_server::RegistryService, *},
 };
+
+use crate::fake_log::Log;
 
 /// The largest file that is taken.
 pub const FILE_BYTES_MAX: usize = 6 << 20;
@@ -21,8 +23,19 @@ pub struct Registry {
     pub notices: Mutex<Vec<Notice>>,
     pub leaves: Mutex<Vec<LeaveRequest>>,
     pub created: Mutex<Vec<CreateMeetingRequest>>,
+    pub joins: Mutex<Vec<JoinRequest>>,
+    pub chats: Mutex<Vec<ListChatRequest>>,
+    /// What the next joins are answered, if not with a participant.
+    pub join_refusal: Mutex<Option<Status>>,
+    /// What leaves are answered from now on, if not that all is well.
+    pub leave_refusal: Mutex<Option<Status>>,
+    /// While it is locked, no leave is answered.
+    pub leaving: tokio::sync::Mutex<()>,
+    /// What is exported, or why nothing is.
+    pub report: Mutex<Option<Result<Vec<&'static str>, Status>>>,
+    pub exports: Mutex<Vec<ExportAttendanceRequest>>,
     files: Mutex<HashMap<String, (Attachment, Bytes)>>,
-    events: Mutex<Vec<MeetingEvent>>,
+    logs: Mutex<HashMap<String, Log>>,
     /// How large the messages were that files came in.
     pub pieces: Mutex<Vec<usize>>,
 }
@@ -34,8 +47,13 @@ fn answer<T>(answer: T) -> Answer<T> {
 }
 
 fn meeting(meeting_id: String) -> Option<Meeting> {
-    let organiser_user_id = "ada".to_owned();
-    Some(Meeting { meeting_id, subject: "Tests".into(), organiser_user_id, ..Meeting::default() })
+    Some(Meeting {
+        meeting_id,
+        organisation: "default".into(),
+        subject: "Tests".into(),
+        organiser_user_id: "ada".into(),
+        ..Meeting::default()
+    })
 }
 
 impl Registry {
@@ -52,12 +70,10 @@ impl Registry {
         self.files.lock().unwrap()[attachment_id].1.clone()
     }
 
-    fn participants(&self) -> Vec<Participant> {
-        let joined = |event: &MeetingEvent| match &event.body {
-            Some(Body::Joined(joined)) => joined.participant.clone(),
-            _ => None,
-        };
-        self.events.lock().unwrap().iter().filter_map(joined).collect()
+    /// Looks at a meeting's log, or changes it.
+    pub fn log<T>(&self, meeting_id: &str, with: impl FnOnce(&mut Log) -> T) -> T {
+        let mut logs = self.logs.lock().unwrap();
+        with(logs.entry(meeting_id.to_owned()).or_insert_with(|| Log::new(meeting_id)))
     }
 }
 
@@ -228,43 +244,66 @@ impl RegistryService for Registry {
     async fn join(&self, request: Request<JoinRequest>) -> Answer<JoinResponse> {
         self.note("join");
         let request = request.into_inner();
-        let mut events = self.events.lock().unwrap();
-        let number = events.len() as u64 + 1;
-        let participant = Participant {
-            participant_id: u32::try_from(number).unwrap(),
-            user_id: request.user_id,
-            display_name: request.display_name,
-            relay_id: request.relay_id,
-            ..Participant::default()
-        };
-        let joined = ParticipantJoined { participant: Some(participant.clone()) };
-        events.push(MeetingEvent { number, body: Some(Body::Joined(joined)), ..<_>::default() });
-        let meeting = meeting(request.meeting_id);
+        self.joins.lock().unwrap().push(request.clone());
+        if let Some(refusal) = self.join_refusal.lock().unwrap().take() {
+            return Err(refusal);
+        }
+        let meeting = meeting(request.meeting_id.clone());
+        let participant = self.log(&request.meeting_id.clone(), |log| log.join(request));
         answer(JoinResponse { participant: Some(participant), meeting })
     }
 
     async fn leave(&self, request: Request<LeaveRequest>) -> Answer<LeaveResponse> {
-        self.leaves.lock().unwrap().push(request.into_inner());
+        self.note("leave");
+        let request = request.into_inner();
+        self.leaves.lock().unwrap().push(request.clone());
+        let _may_go_on = self.leaving.lock().await;
+        if let Some(refusal) = self.leave_refusal.lock().unwrap().clone() {
+            return Err(refusal);
+        }
+        self.log(&request.meeting_id.clone(), |log| log.leave(&request));
         answer(LeaveResponse {})
     }
 
-    async fn get_roster(&self, _: Request<GetRosterRequest>) -> Answer<GetRosterResponse> {
+    async fn get_roster(&self, request: Request<GetRosterRequest>) -> Answer<GetRosterResponse> {
         self.note("get_roster");
-        let event_number = self.events.lock().unwrap().len() as u64;
-        answer(GetRosterResponse { participants: self.participants(), event_number })
+        answer(self.log(&request.into_inner().meeting_id, |log| log.roster()))
     }
 
     async fn list_events(&self, request: Request<ListEventsRequest>) -> Answer<ListEventsResponse> {
-        let after = usize::try_from(request.into_inner().after).unwrap();
-        let events = self.events.lock().unwrap().get(after..).unwrap_or_default().to_vec();
+        let request = request.into_inner();
+        let events = self.log(&request.meeting_id, |log| log.after(request.after));
         answer(ListEventsResponse { events })
     }
 
-    async fn apply_operation(
+    async fn list_chat(&self, request: Request<ListChatRequest>) -> Answer<ListChatResponse> {
+        self.note("list_chat");
+        self.chats.lock().unwrap().push(request.into_inner());
+        let messages = vec![MeetingEvent { number: 7, ..MeetingEvent::default() }];
+        answer(ListChatResponse { messages })
+    }
+
+    type ExportAttendanceStream =
+        std::pin::Pin<Box<dyn Stream<Item = Result<ExportAttendanceResponse, Status>> + Send>>;
+
+    async fn export_attendance(
         &self,
-        _: Request<ApplyOperationRequest>,
-    ) -> Answer<ApplyOperationResponse> {
-        answer(ApplyOperationResponse { event_number: 0 })
+        request: Request<ExportAttendanceRequest>,
+    ) -> Answer<Self::ExportAttendanceStream> {
+        self.note("export_attendance");
+        self.exports.lock().unwrap().push(request.into_inner());
+        let report = self.report.lock().unwrap().clone();
+        let pieces = report.unwrap_or_else(|| Err(Status::permission_denied("no host")))?;
+        // The word `cut` is where the registry goes away.
+        let pieces = pieces.into_iter().map(|piece| match piece {
+            "cut" => Err(Status::unavailable("gone")),
+            piece => Ok(ExportAttendanceResponse { data: piece.into() }),
+        });
+        answer(Box::pin(tokio_stream::iter(pieces.collect::<Vec<_>>())))
+    }
+
+    async fn announce(&self, _: Request<AnnounceRequest>) -> Answer<AnnounceResponse> {
+        Err(Status::unimplemented("not for relays"))
     }
 
     async fn renew_relay(&self, _: Request<RenewRelayRequest>) -> Answer<RenewRelayResponse> {

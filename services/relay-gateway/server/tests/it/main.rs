@@ -11,17 +11,27 @@
 
 mod addresses;
 mod attachments;
+mod attendance;
+mod cable;
 mod expiry;
 mod fake_access;
 mod fake_credential;
+mod fake_log;
 mod fake_registry;
 mod idle;
+mod lobby;
 mod narrowing;
 mod nats;
 mod notices;
+mod operations;
+mod person;
+mod presence;
 mod refusals;
+mod resuming;
 mod revocation;
 mod sharing;
+mod sound;
 mod transfers;
+mod two_meetings;
 mod web;
 mod world;

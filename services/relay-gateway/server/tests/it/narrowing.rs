@@ -49,6 +49,7 @@ async fn join(world: &World, key: &TerminalKey, credential: &str) -> Result<Said
         join_credential: credential.to_owned(),
         public_key: key.public_key().to_vec(),
         proof: key.sign_join_proof(&connection.welcome().nonce, credential).unwrap(),
+        session_id: "narrowing".into(),
         ..Join::default()
     };
     connection.request(Ask::Join(join)).await

@@ -37,7 +37,13 @@ impl Nats {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let users = [User::AccessControl, User::Credential, User::MeetingRegistry, relay_user()];
+        let users = [
+            User::AccessControl,
+            User::Credential,
+            User::MeetingRegistry,
+            User::Mixer,
+            relay_user(),
+        ];
         let passwords: Vec<_> = users.map(|user| (user, "secret".to_owned())).into();
         let store = folder.path().join("js");
         let text = format!(

@@ -9,20 +9,25 @@ use prost::Message as _;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_stream::wrappers::TcpListenerStream;
 use tributary_contracts::{
-    access::v1::access_service_server::AccessServiceServer,
+    access::v1::{Role, access_service_server::AccessServiceServer},
     credential::v1::{
         Revocation, credential_service_server::CredentialServiceServer, revocation::What,
     },
+    event::v1::{Audience, Cause, MeetingEvent, meeting_event::Body as EventBody},
     registry::v1::registry_service_server::RegistryServiceServer,
 };
-use tributary_identifiers::MeetingId;
-use tributary_message_bus::{ControlBus, permissions::User, subjects};
+use tributary_identifiers::{MeetingId, OrganisationId};
+use tributary_message_bus::{
+    ControlBus,
+    permissions::User,
+    subjects::{self, MeetingScope},
+};
 use tributary_relay_gateway_server::{Config, Server};
 use tributary_service_runtime::{Platform, PlatformConfig};
 use tributary_terminal::{Account, Target};
 
 use crate::{
-    fake_access::Access,
+    fake_access::{Access, Verdict},
     fake_credential::{Credential, seconds},
     fake_registry::Registry,
     nats::{Nats, relay_user},
@@ -34,12 +39,18 @@ pub struct World {
     pub credential: Arc<Credential>,
     pub access: Arc<Access>,
     pub registry: Arc<Registry>,
+    /// A connection as the registry has it.
+    pub registry_bus: ControlBus,
     platform: Platform,
     _tasks: JoinSet<()>,
 }
 
 pub fn meeting(number: u64) -> MeetingId {
     (1 << 60 | number).to_string().parse().unwrap()
+}
+
+pub fn scope(number: u64) -> MeetingScope {
+    MeetingScope { organisation: OrganisationId::default(), meeting: meeting(number) }
 }
 
 pub fn target(number: u64) -> Target {
@@ -84,13 +95,46 @@ impl World {
         let server = Server::load(config, platform.clone()).await.unwrap();
         let url = format!("http://{}", server.address().unwrap());
         tasks.spawn(async { server.run().await.unwrap() });
-        let world = Self { url, nats, credential, access, registry, platform, _tasks: tasks };
+        let registry_bus = nats.connect(&User::MeetingRegistry).await;
+        let world =
+            Self { url, nats, credential, access, registry, registry_bus, platform, _tasks: tasks };
         eventually("the relay is ready", || world.platform.readiness.is_ready()).await;
         world
     }
 
     pub async fn account(&self, user: &str) -> Account {
         Account::logged_in(&self.url, user, "secret").await.unwrap()
+    }
+
+    /// Everybody may join these meetings.
+    pub fn open(&self, numbers: impl IntoIterator<Item = u64>) {
+        for number in numbers {
+            self.access.decide(meeting(number), Verdict::Allowed(Role::Outsider));
+        }
+    }
+
+    /// Something happens in a meeting, and is published.
+    pub async fn emit(&self, number: u64, body: EventBody) -> u64 {
+        self.emit_to(number, body, None, None).await
+    }
+
+    /// The same for some only, or because of an operation.
+    pub async fn emit_to(
+        &self,
+        number: u64,
+        body: EventBody,
+        audience: Option<Audience>,
+        cause: Option<Cause>,
+    ) -> u64 {
+        let meeting_id = meeting(number).to_string();
+        let event = self.registry.log(&meeting_id, |log| log.add(body, audience, cause));
+        self.publish(number, &event).await;
+        event.number
+    }
+
+    pub async fn publish(&self, number: u64, event: &MeetingEvent) {
+        let payload = event.encode_to_vec().into();
+        self.registry_bus.tell(scope(number).event(), payload).await.unwrap();
     }
 
     /// A connection as the credential service has it.

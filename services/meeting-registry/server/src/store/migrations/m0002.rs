@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use super::{bytes, id, number, text};
+use super::{add_column, bytes, drop_column, id, number, text};
 use crate::store::{attachment, meeting, member, notice, notice_outbox, unwanted_file};
 
 const MEMBER_OF_USER: &str = "registry_member_of_user";
@@ -51,23 +51,6 @@ impl MigrationTrait for MembersNoticesAttachments {
         }
         Ok(())
     }
-}
-
-async fn add_column(
-    manager: &SchemaManager<'_>,
-    table: &'static str,
-    column: ColumnDef,
-) -> Result<(), DbErr> {
-    manager.alter_table(Table::alter().table(table).add_column(column).to_owned()).await
-}
-
-async fn drop_column(
-    manager: &SchemaManager<'_>,
-    table: &'static str,
-    column: &str,
-) -> Result<(), DbErr> {
-    let column = Alias::new(column);
-    manager.alter_table(Table::alter().table(table).drop_column(column).to_owned()).await
 }
 
 fn meeting_columns() -> Vec<ColumnDef> {

@@ -9,7 +9,7 @@ use tributary_contracts::{
 };
 use tributary_join_credential::key_thumbprint;
 
-use super::super::connection::Session;
+use super::super::session::Session;
 use crate::{
     refusal::Refused,
     trust::{Hold, end_of},
@@ -103,7 +103,7 @@ impl Session {
         // Who logs out stays connected, as nobody; unless it is in a meeting: then the revocation, which
         // is on its way, ends that too.
         if let Some(token) = token
-            && self.following.is_none()
+            && self.participations.is_empty()
         {
             // By an older or a newer token of the same log-in as well.
             let is_it = |hold: &Hold| {

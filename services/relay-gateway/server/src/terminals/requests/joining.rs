@@ -1,32 +1,40 @@
 //! The right to join, and joining.
 
-use std::sync::Arc;
-
-use tokio::sync::broadcast;
+use tokio::{sync::watch, time::Instant};
 use tributary_contracts::{
     credential::v1::IssueJoinCredentialRequest,
-    registry::v1::JoinRequest,
+    registry::v1::{JoinRequest, Meeting},
     terminal::v1::{
-        Join, JoinCredential, Joined, RefusalCode, RequestJoinCredential, Roster,
+        Join, JoinCredential, Joined, RefusalCode, RequestJoinCredential,
         relay_message::Body as Reply,
     },
 };
-use tributary_identifiers::{MeetingId, ParticipantId};
+use tributary_identifiers::{MeetingId, ParticipantId, TerminalSessionId};
 use tributary_join_credential::{JoinClaims, JoinError, Verified, VerifyError};
 use tributary_message_bus::subjects::MeetingScope;
 
 use super::{
-    super::connection::{Following, Session},
+    super::{
+        attached::Attachment,
+        participations::{Participation, roster},
+        session::Session,
+        turns::Who,
+    },
     identity::thumbprint,
-    in_meeting::media_refused,
 };
 use crate::{
-    media::Attach,
-    meetings::{Happening, Hub, Snapshot},
+    meetings::Look,
+    operations::{Signer, Silencing},
     refusal::Refused,
     trust::Joining,
     upstream::{CREDENTIAL, REGISTRY},
 };
+
+/// Who has come in.
+struct Entered {
+    attachment: Attachment,
+    meeting: Meeting,
+}
 
 /// Longest name, in characters.
 const NAME_CHARACTERS_MAX: usize = 64;
@@ -56,77 +64,90 @@ impl Session {
     }
 
     pub(super) async fn join(&mut self, join: Join) -> Result<Reply, Refused> {
-        if self.following.is_some() {
-            let text = "this connection has joined already: leave first, or open another one";
-            return Err(Refused::new(RefusalCode::OutOfOrder, text));
-        }
+        let session: TerminalSessionId = join.session_id.parse().map_err(|error| {
+            Refused::new(RefusalCode::Malformed, format!("session_id: {error}"))
+        })?;
         let verified = self.verify(&join).await?;
         let hold = self.shared.trust.hold(verified.provenance());
         let claims = verified.claims;
         let scope =
             MeetingScope { organisation: claims.organisation.clone(), meeting: claims.meeting_id };
+        self.participations.admit(&scope, join.held)?;
         if self.shared.narrowings.outdate(&scope, claims.issued_at).await {
             let text = "who may join this meeting has changed: ask for a new join credential";
             return Err(Refused::new(RefusalCode::CredentialExpired, text));
         }
-        let joined = self.shared.upstream.join(self.join_request(&claims, join.muted)).await?;
+        let Entered { attachment, meeting } = self.enter(&claims, &join).await?;
+        let id = attachment.participant;
+        let key = claims.key_thumbprint.clone();
+        let signer = Signer { scope: scope.clone(), participant: id, session, key };
+        let resumes = join.cursor > 0;
+        // From here on the participant is in, and leaves in order if something fails.
+        let (newest, look) = match self.catch_up(&attachment, !resumes).await {
+            Ok(caught_up) => caught_up,
+            Err(refused) => {
+                self.shared.attached.lose(attachment, hold, Instant::now());
+                return Err(refused);
+            }
+        };
+        let waiting = look.standing.waiting;
+        let participation = Participation {
+            signer,
+            hold,
+            newest,
+            speakers: attachment.hub.speakers.subscribe(),
+            cursor: if resumes { join.cursor.min(look.number) } else { look.number },
+            joined_at: look.number,
+            waiting,
+            host: look.standing.host,
+            roster: None,
+            sound: None,
+            silencing: Silencing::default(),
+            page: None,
+            attachment,
+        };
+        self.participations.add(participation, join.held);
+        if !waiting {
+            self.attach_media(&scope).await;
+        }
+        metrics::counter!("tributary_relay_joins_total").increment(1);
+        tracing::info!(meeting = %claims.meeting_id, participant = %id, waiting, "joined");
+        let roster = look.seen.map(roster);
+        let meeting = Some(meeting);
+        Ok(Reply::Joined(Joined { participant_id: id.0, meeting, roster, waiting }))
+    }
+
+    /// Brings a participant in at the registry and here, when nothing else is told about it.
+    async fn enter(&self, claims: &JoinClaims, join: &Join) -> Result<Entered, Refused> {
+        let scope =
+            MeetingScope { organisation: claims.organisation.clone(), meeting: claims.meeting_id };
+        let (user, key) = (claims.user_id.clone(), claims.key_thumbprint.clone());
+        let who = Who { scope: scope.clone(), user, key };
+        let attached = &self.shared.attached;
+        let turn = attached.turn(&who).await;
+        let joined = self.shared.upstream.join(self.join_request(claims, join)).await?;
         let (Some(participant), Some(meeting)) = (joined.participant, joined.meeting) else {
             return Err(Refused::try_again(REGISTRY));
         };
         let id = ParticipantId(participant.participant_id);
         let hub = self.shared.meetings.open(&scope);
-        // From here on the participant is in, and leaves in order if something fails.
-        let attachment = self.shared.attached.enter(&hub, id);
-        let attach = Attach {
-            terminal: attachment.terminal,
-            scope,
-            participant: id,
-            muted: join.muted,
-            speakers: hub.speakers.clone(),
-        };
-        let (snapshot, happenings) = match self.follow(&hub, attach).await {
-            Ok(followed) => followed,
-            Err(refused) => {
-                self.shared.attached.lose(attachment, Some(hold));
-                return Err(refused);
-            }
-        };
-        self.standing.joined = Some(hold);
-        self.following = Some(Following {
-            attachment,
-            happenings,
-            speakers: hub.speakers.subscribe(),
-            cursor: snapshot.event_number,
-            organiser: meeting.organiser_user_id == claims.user_id.as_str(),
-        });
-        metrics::counter!("tributary_relay_joins_total").increment(1);
-        tracing::info!(meeting = %claims.meeting_id, participant = %id, "joined");
-        Ok(Reply::Joined(Joined {
-            participant_id: id.0,
-            meeting: Some(meeting),
-            roster: Some(Roster {
-                participants: snapshot.participants,
-                event_number: snapshot.event_number,
-            }),
-        }))
+        let attachment = attached.enter(&hub, id, who, &turn);
+        Ok(Entered { attachment, meeting })
     }
 
-    /// Brings a participant into the media thread, and gets a roster that has its joining in it.
-    async fn follow(
+    /// Waits until the meeting is known here with the joining in it; then tells the numbers of its
+    /// events from then on, and how the participant stands at that moment.
+    async fn catch_up(
         &self,
-        hub: &Hub,
-        attach: Attach,
-    ) -> Result<(Snapshot, broadcast::Receiver<Arc<Happening>>), Refused> {
-        let participant = attach.participant;
-        self.shared.media.attach(attach).await.map_err(media_refused)?;
-        let followed = hub.follow(&self.shared.upstream).await;
-        let (snapshot, happenings) = followed.ok_or_else(|| Refused::try_again(REGISTRY))?;
-        if snapshot.participants.iter().any(|other| other.participant_id == participant.0) {
-            Ok((snapshot, happenings))
-        } else {
-            // Taken out again in the same moment.
-            Err(Refused::try_again(REGISTRY))
-        }
+        attachment: &Attachment,
+        with_roster: bool,
+    ) -> Result<(watch::Receiver<Option<u64>>, Look), Refused> {
+        let hub = &attachment.hub;
+        let newest = hub.follow(&self.shared.upstream).await;
+        let newest = newest.ok_or_else(|| Refused::try_again(REGISTRY))?;
+        // Otherwise taken out again in the same moment.
+        let look = hub.look(attachment.participant, with_roster);
+        Ok((newest, look.ok_or_else(|| Refused::try_again(REGISTRY))?))
     }
 
     async fn verify(&self, join: &Join) -> Result<Verified<JoinClaims>, Refused> {
@@ -163,7 +184,7 @@ impl Session {
         Ok(verified)
     }
 
-    fn join_request(&self, claims: &JoinClaims, muted: bool) -> JoinRequest {
+    fn join_request(&self, claims: &JoinClaims, join: &Join) -> JoinRequest {
         JoinRequest {
             organisation: claims.organisation.to_string(),
             meeting_id: claims.meeting_id.to_string(),
@@ -174,7 +195,9 @@ impl Session {
             relay_id: self.shared.relay.to_string(),
             relay_name: self.shared.relay_name.clone(),
             relay_session_id: self.shared.relay_session.to_string(),
-            muted,
+            muted: join.muted,
+            session_id: join.session_id.clone(),
+            held: join.held,
         }
     }
 }

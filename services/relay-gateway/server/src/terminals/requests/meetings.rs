@@ -19,7 +19,7 @@ use tributary_message_bus::subjects::MeetingScope;
 
 use super::super::{
     admit::{Identity, Shown},
-    connection::Session,
+    session::Session,
 };
 use crate::{refusal::Refused, upstream::REGISTRY};
 

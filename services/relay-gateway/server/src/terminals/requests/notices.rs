@@ -7,7 +7,7 @@ use tributary_contracts::{
     },
 };
 
-use super::super::connection::{Listening, Session};
+use super::super::session::{Listening, Session};
 use crate::{notices::Sent, refusal::Refused, trust::end_of};
 
 impl Session {

@@ -12,7 +12,7 @@ use tributary_message_bus::subjects::MeetingScope;
 
 use super::super::{
     admit::Identity,
-    connection::{Session, Sharing},
+    session::{Session, Sharing},
 };
 use crate::refusal::Refused;
 
