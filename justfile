@@ -28,6 +28,14 @@ smoke *options: _nats _programs
 smoke-access *options: _nats _peers _programs
     @nats="$(scripts/provision nats | tail -n 1)" && NATS_SERVER="$nats" {{ programs }}/smoke-access {{ options }}
 
+# Prove by real WebRTC who hears whom: whispers, a room, two meetings; one JSON object at the end
+smoke-talk *options: _nats _programs
+    @nats="$(scripts/provision nats | tail -n 1)" && NATS_SERVER="$nats" {{ programs }}/smoke-talk {{ options }}
+
+# Kill processes while people do things (`operations`), or let a relay be evil (`evil-relay`); one JSON object at the end
+faults name *options: _nats _peers _programs
+    @nats="$(scripts/provision nats | tail -n 1)" && NATS_SERVER="$nats" {{ programs }}/faults {{ name }} {{ options }}
+
 # Measure `access` (a cached decision) or `oracle` (can outsiders tell?); one JSON object at the end
 bench name *options: _nats _peers _release
     @nats="$(scripts/provision nats | tail -n 1)" && NATS_SERVER="$nats" {{ built }}/release/bench {{ name }} {{ options }}

@@ -168,7 +168,7 @@ describe("a member", () => {
     await choose(ada, "Name of a colleague", "gra", "Grace");
     await panel.getByRole("listitem").filter({ hasText: "Grace" }).waitFor();
 
-    const tap = button(grace, "Join now: Orchard");
+    const tap = button(grace, "Accept: Orchard");
     await tap.waitFor();
     await grace.getByText("Ada invites you. The meeting is running.").waitFor();
     assert.equal(await typing.evaluate((field) => field === document.activeElement), true);
@@ -211,13 +211,13 @@ describe("a member", () => {
     await files.getByText("No files yet.").waitFor();
   });
 
-  test("who dismisses an invitation does not get it again", async () => {
-    await button(linus, "Dismiss: Orchard").click();
-    await button(linus, "Join now: Orchard").waitFor({ state: "detached" });
+  test("who declines an invitation does not get it again", async () => {
+    await button(linus, "Decline: Orchard").click();
+    await button(linus, "Accept: Orchard").waitFor({ state: "detached" });
     await linus.reload();
     await linus.getByRole("heading", { name: "Hello, Linus" }).waitFor();
     await linus.getByRole("region", { name: "My meetings" }).getByText("No meetings yet.").waitFor();
-    assert.equal(await button(linus, "Join now: Orchard").count(), 0);
+    assert.equal(await button(linus, "Accept: Orchard").count(), 0);
   });
 
   test("who is removed is an outsider again", async () => {
@@ -252,7 +252,7 @@ describe("a scheduled meeting", () => {
     await grace.reload();
     const mine = grace.getByRole("region", { name: "My meetings" });
     await mine.getByRole("listitem").filter({ hasText: "Vintage" }).waitFor();
-    await button(grace, "Join now: Vintage").click({ timeout: 30_000 });
+    await button(grace, "Accept: Vintage").click({ timeout: 30_000 });
     await grace.getByRole("heading", { name: "Vintage" }).waitFor();
     assert.equal(new URL(grace.url()).hash, `#/m/${meeting_id}`);
     await grace.getByRole("listitem", { name: /^Grace, you/ }).waitFor();

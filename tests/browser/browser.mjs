@@ -22,24 +22,31 @@ export async function launch() {
   });
 }
 
-/** A page of its own: nothing is shared with other pages. */
-export async function openPage(browser, { tone, locale = "en-US", permissions = [] } = {}) {
+/** A page of its own: nothing is shared with other pages. `script` runs before those of the page. */
+export async function openPage(browser, options = {}) {
+  const { tone, locale = "en-US", permissions = [], viewport, script } = options;
   const context = await browser.newContext({
     locale,
     permissions: ["microphone", "camera", ...permissions],
-    viewport: { width: 1280, height: 800 },
+    viewport: viewport ?? { width: 1280, height: 800 },
   });
   await context.addInitScript(instrument, tone ?? null);
+  if (script !== undefined) await context.addInitScript(script);
   const page = await context.newPage();
   page.errors = [];
   page.on("pageerror", (error) => page.errors.push(String(error)));
   return page;
 }
 
-/** Runs in the page, before its own scripts: the microphone is a tone, and received tracks are kept. */
+/**
+ * Runs in the page, before its own scripts: the microphone is a tone, and what is received is kept.
+ * A connection has up to three tracks: the meeting, and two for private talk.
+ */
 function instrument(tone) {
+  const FFT_SIZE = 8192;
   const received = [];
-  let ears;
+  const ears = new Map();
+  let listening;
   const Original = window.RTCPeerConnection;
   window.RTCPeerConnection = class extends Original {
     constructor(...args) {
@@ -62,29 +69,44 @@ function instrument(tone) {
     };
   }
 
-  const listen = async () => {
-    const track = received.filter((track) => track.readyState === "live").at(-1);
-    if (track === undefined) return undefined;
-    if (ears?.track !== track) {
-      ears?.context.close();
-      const context = new AudioContext({ sampleRate: 48000 });
-      const source = new MediaStreamAudioSourceNode(context, { mediaStream: new MediaStream([track]) });
-      const analyser = new AnalyserNode(context, { fftSize: 8192, smoothingTimeConstant: 0 });
+  const earsOn = (track) => {
+    if (!ears.has(track)) {
+      const source = new MediaStreamAudioSourceNode(listening, {
+        mediaStream: new MediaStream([track]),
+      });
+      const analyser = new AnalyserNode(listening, { fftSize: FFT_SIZE, smoothingTimeConstant: 0 });
       source.connect(analyser);
-      await context.resume();
-      ears = { track, context, analyser };
+      ears.set(track, { source, analyser });
     }
-    return ears.analyser;
+    return ears.get(track).analyser;
+  };
+
+  /** The loudest of all that is heard at this moment, per bin, in dB full scale. */
+  const spectrum = async () => {
+    listening ??= new AudioContext({ sampleRate: 48000 });
+    await listening.resume();
+    const live = received.filter((track) => track.readyState === "live");
+    for (const [track, { source }] of ears) {
+      if (live.includes(track)) continue;
+      source.disconnect();
+      ears.delete(track);
+    }
+    const analysers = live.map(earsOn);
+    const loudest = new Float32Array(FFT_SIZE / 2).fill(-200);
+    for (const analyser of analysers) {
+      const bins = new Float32Array(analyser.frequencyBinCount);
+      analyser.getFloatFrequencyData(bins);
+      for (const [index, level] of bins.entries()) {
+        loudest[index] = Math.max(loudest[index], level);
+      }
+    }
+    return loudest;
   };
 
   window.tributaryTest = {
     /** Level of the loudest frequency in what is heard at this moment, in dB full scale. */
     async loudest() {
-      const analyser = await listen();
-      if (analyser === undefined) return -200;
-      const spectrum = new Float32Array(analyser.frequencyBinCount);
-      analyser.getFloatFrequencyData(spectrum);
-      return Math.max(...spectrum, -200);
+      return Math.max(...(await spectrum()));
     },
     /** How loud the own tone is from now on, 0 to 1. */
     setGain(value) {
@@ -93,14 +115,11 @@ function instrument(tone) {
     },
     /** Level of each frequency in dB full scale in what is heard at this moment. */
     async levels(frequencies) {
-      const analyser = await listen();
-      if (analyser === undefined) return frequencies.map(() => -200);
-      const spectrum = new Float32Array(analyser.frequencyBinCount);
-      analyser.getFloatFrequencyData(spectrum);
-      const width = 48000 / analyser.fftSize;
+      const bins = await spectrum();
+      const width = 48000 / FFT_SIZE;
       return frequencies.map((frequency) => {
         const bin = Math.round(frequency / width);
-        return Math.max(...spectrum.subarray(bin - 1, bin + 2), -200);
+        return Math.max(...bins.subarray(bin - 1, bin + 2));
       });
     },
   };
@@ -139,10 +158,29 @@ export async function joinAsGuest(page, link, name) {
   await page.goto(link);
   await page.getByRole("textbox", { name: "Your name" }).fill(name);
   await page.getByRole("button", { name: "Join", exact: true }).click();
-  await page.getByRole("button", { name: "Leave" }).waitFor();
+  await page.getByRole("button", { name: "Leave", exact: true }).waitFor();
 }
 
 export async function screenshot(page, name) {
   mkdirSync(artefacts, { recursive: true });
   await page.screenshot({ path: path.join(artefacts, `${name}.png`) });
+}
+
+/** A picture in each language, of the page as it is; nothing on it loses the focus. */
+export async function screenshots(page, name) {
+  const before = await page.evaluate(() => document.documentElement.lang);
+  for (const language of ["en", "zh-CN"]) {
+    await setLanguage(page, language);
+    await screenshot(page, `${name}-${language}`);
+  }
+  await setLanguage(page, before);
+}
+
+async function setLanguage(page, language) {
+  const select = page.locator(".language-switch select");
+  await select.evaluate((element, value) => {
+    element.value = value;
+    element.dispatchEvent(new Event("change", { bubbles: true }));
+  }, language);
+  await page.waitForFunction((value) => document.documentElement.lang === value, language);
 }

@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { hearsExactly, joinAsGuest, launch, openPage, screenshot } from "./browser.mjs";
+import { act, button } from "./people.mjs";
 import { World } from "./world.mjs";
 
 const ADA = 523;
 const GRACE = 784;
 
-const button = (page, name) => page.getByRole("button", { name, exact: true });
 const person = (page, group, name) =>
   page.getByRole("list", { name: group }).getByRole("listitem", { name });
 
@@ -116,8 +116,7 @@ describe("a meeting from beginning to end", () => {
   });
 
   test("the organiser ends the meeting, and the link leads nowhere", async () => {
-    await button(ada, "End meeting").click();
-    await button(ada, "End for everyone").click();
+    await act(ada, "Leave or end", "End meeting", "End for everyone");
     await ada.getByText("The meeting is over").waitFor();
     const late = await openPage(browser, { tone: { frequency: 300, gain: 0.1 } });
     await late.goto(link);

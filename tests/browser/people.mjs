@@ -9,6 +9,8 @@ export const button = (page, name) => page.getByRole("button", { name, exact: tr
 export const REFUSED =
   "This meeting can't be joined. Check the link or the id and the password, or ask the organiser.";
 
+const WAIT_OUTSIDE = "Outsiders wait until a host lets them in";
+
 /** Opens the start page and logs in. */
 export async function logIn(page, url, { user_name, password, display_name }) {
   await page.goto(url);
@@ -20,10 +22,12 @@ export async function logIn(page, url, { user_name, password, display_name }) {
 }
 
 /** Creates a meeting from the start page; resolves with its id, on the page before joining. */
-export async function createMeeting(page, { subject, shared = true, password = "" }) {
+export async function createMeeting(page, options) {
+  const { subject, shared = true, password = "", lobby = false } = options;
   const form = page.getByRole("form", { name: "Create a meeting" });
   await form.getByRole("textbox", { name: "Subject" }).fill(subject);
   await form.getByRole("checkbox", { name: "Whoever has the link may join" }).setChecked(shared);
+  await form.getByRole("checkbox", { name: WAIT_OUTSIDE }).setChecked(lobby);
   if (password !== "") {
     await button(form, "Add a password").click();
     await form.getByLabel("Meeting password").fill(password);
@@ -74,3 +78,26 @@ export async function tryAsGuest(page, address, name) {
 export const OIDC_PEER =
   process.env.TRIBUTARY_TEST_OIDC ??
   path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../peers/oidc_provider.mjs");
+
+/** Somebody in the roster, by the beginning of what is said of them. */
+export const inRoster = (page, name) =>
+  page.getByRole("region", { name: "Participants" }).getByRole("listitem", { name });
+
+/** Chooses an action of the menu of that name; of what must be confirmed both items are given. */
+export async function act(page, menu, ...items) {
+  await button(page, menu).click();
+  for (const item of items) await page.getByRole("menuitem", { name: item, exact: true }).click();
+}
+
+/** What stands in the field for chat messages. */
+export const messageField = (page) => page.getByRole("textbox", { name: "Message", exact: true });
+
+export const isFocused = (locator) =>
+  locator.evaluate((element) => element === document.activeElement);
+
+/** Opens the chat, whatever is unread, and resolves with its panel. */
+export async function openChat(page) {
+  const toggle = page.getByRole("button", { name: /^Chat(, |$)/ });
+  if ((await toggle.getAttribute("aria-expanded")) !== "true") await toggle.click();
+  return page.getByRole("region", { name: "Chat", exact: true });
+}

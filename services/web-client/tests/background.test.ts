@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { RefusalCode } from "../src/gen/tributary/terminal/v1/terminal_pb";
+import { toShow } from "../src/notices/notices";
 import { World, account, guest } from "./world";
 
 describe("session in the background", () => {
@@ -79,5 +80,43 @@ describe("session in the background", () => {
     const [finish] = world.said("finishOidcLogIn");
     expect(finish).toMatchObject({ state: "state", code: "code" });
     expect(finish?.publicKey).toHaveLength(65);
+  });
+
+  it("has an invitation told later that was put off, also after a reload", async () => {
+    const world = new World(account);
+    world.session.start();
+    const shown = (one: World) => toShow(one.session.state.get().notices, []).map(({ id }) => id);
+    await vi.waitFor(() => expect(shown(world)).toEqual(["n1"]));
+    world.session.later("n1");
+    expect(shown(world)).toEqual([]);
+    const again = new World(account, world.storage, world.key);
+    vi.useFakeTimers();
+    try {
+      again.session.start();
+      const pending = () => again.session.state.get().notices.pending;
+      await vi.waitFor(() => expect(pending()).toHaveLength(1));
+      expect(shown(again)).toEqual([]);
+      await vi.advanceTimersByTimeAsync(4 * 60_000);
+      expect(shown(again)).toEqual([]);
+      await vi.advanceTimersByTimeAsync(61_000);
+      expect(shown(again)).toEqual(["n1"]);
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(world.said("dismissNotice")).toHaveLength(0);
+  });
+
+  it("follows an invitation from outside of a meeting, and declines one for good", async () => {
+    const world = new World(account);
+    world.session.start();
+    await vi.waitFor(() => expect(world.session.state.get().notices.pending).toHaveLength(1));
+    const [notice] = world.session.state.get().notices.pending;
+    if (notice === undefined) throw new Error("no notice");
+    world.session.accept(notice);
+    await vi.waitFor(() => expect(world.stay("42").meeting.id).toBe("42"));
+    expect(world.said("join")[0]?.held).toBe(false);
+    await world.session.decline(notice.id);
+    expect(world.said("dismissNotice")[0]?.noticeId).toBe("n1");
+    expect(world.session.state.get().notices.pending).toEqual([]);
   });
 });

@@ -28,7 +28,7 @@ describe("connection", () => {
     const line = new Line(pong);
     const opening = Connection.open(line);
     const failure = expect(opening).rejects.toMatchObject({ how: "unreachable" });
-    await vi.advanceTimersByTimeAsync(8000);
+    await vi.advanceTimersByTimeAsync(5000);
     await failure;
     expect(line.closed).toBe(true);
     expect(vi.getTimerCount()).toBe(0);
@@ -83,21 +83,47 @@ describe("connection", () => {
     expect(connection.open).toBe(false);
   });
 
-  it("pings every 5 s and lives as long as it is answered", async () => {
+  it("pings every second and lives as long as it is answered", async () => {
     const [connection, line] = await connected(pong);
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(line.count("ping")).toBe(12);
+    expect(line.count("ping")).toBe(60);
+    expect(connection.open).toBe(true);
+    expect(connection.silent.get()).toBe(false);
+  });
+
+  it("tells of silence after 2 s, and takes 4 s of it for a lost connection", async () => {
+    const [connection, line] = await connected(() => undefined);
+    const ended = expect(connection.ended).rejects.toMatchObject({ how: "silent" });
+    await vi.advanceTimersByTimeAsync(1999);
+    expect(connection.silent.get()).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(connection.silent.get()).toBe(true);
+    await vi.advanceTimersByTimeAsync(1999);
+    expect(connection.open).toBe(true);
+    await vi.advanceTimersByTimeAsync(1);
+    await ended;
+    expect(line.closed).toBe(true);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("takes any word for a sign of life", async () => {
+    const [connection, line] = await connected(() => undefined);
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(connection.silent.get()).toBe(true);
+    line.say({ case: "speakers", value: { speakerIds: [] } });
+    expect(connection.silent.get()).toBe(false);
+    await vi.advanceTimersByTimeAsync(1900);
+    expect(connection.silent.get()).toBe(false);
     expect(connection.open).toBe(true);
   });
 
-  it("takes two missed pongs for a lost connection", async () => {
-    const [connection, line] = await connected(() => undefined);
-    const ended = expect(connection.ended).rejects.toMatchObject({ how: "silent" });
-    await vi.advanceTimersByTimeAsync(14_900);
+  it("waits for operations to be received as long as it lives", async () => {
+    const [connection, line] = await connected(pong);
+    const operate = connection.request("operate", {});
+    await vi.advanceTimersByTimeAsync(300_000);
     expect(connection.open).toBe(true);
-    await vi.advanceTimersByTimeAsync(100);
-    await ended;
-    expect(line.closed).toBe(true);
+    line.say({ case: "operationReceived", value: { operationId: "x" } }, 1n);
+    expect((await operate).operationId).toBe("x");
   });
 
   it("waits for a share as long as the mail server may take, and pings meanwhile", async () => {
@@ -105,7 +131,7 @@ describe("connection", () => {
     const share = connection.request("shareMeeting", { meetingId: "42" });
     await vi.advanceTimersByTimeAsync(60_000);
     expect(connection.open).toBe(true);
-    expect(line.count("ping")).toBe(12);
+    expect(line.count("ping")).toBe(60);
     line.say({ case: "meetingShared", value: { share: { shareId: "s" } } }, 1n);
     expect((await share).share?.shareId).toBe("s");
     const lost = expect(connection.request("shareMeeting", {})).rejects.toMatchObject({
@@ -135,10 +161,27 @@ describe("connection", () => {
   it("hands on what comes unasked", async () => {
     const [connection, line] = await connected(pong);
     const heard: string[] = [];
-    connection.onUnasked = (message) => heard.push(message.case);
+    const stop = connection.listen("42", (message) => heard.push(message.case));
     line.say({ case: "speakers", value: { speakerIds: [1] } });
     line.say({ case: "event", value: { number: 1n } });
     line.say({ case: "roster", value: {} });
     expect(heard).toEqual(["speakers", "event", "roster"]);
+    stop();
+    line.say({ case: "roster", value: {} });
+    expect(heard).toHaveLength(3);
+  });
+
+  it("tells apart what is about which of two meetings", async () => {
+    const [connection, line] = await connected(pong);
+    const heard: string[] = [];
+    connection.listen("42", (message) => heard.push(`42 ${message.case}`));
+    connection.listen("43", (message) => heard.push(`43 ${message.case}`));
+    line.tell("43", { case: "speakers", value: { speakerIds: [1] } });
+    line.say({ case: "event", value: { meetingId: "42", number: 1n } });
+    line.tell("44", { case: "roster", value: {} });
+    line.say({ case: "roster", value: {} });
+    line.tell("42", { case: "refusal", value: { code: RefusalCode.MEETING_ENDED, message: "" } });
+    expect(heard).toEqual(["43 speakers", "42 event", "42 refusal"]);
+    expect(connection.open).toBe(true);
   });
 });

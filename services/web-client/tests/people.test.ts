@@ -6,6 +6,7 @@ import { NO_SEARCH, reduceSearch } from "../src/members/search";
 import type { Search, SearchAction } from "../src/members/search";
 import { NO_NOTICES, nextEndMs, reduceNotices, toShow } from "../src/notices/notices";
 import type { Notice } from "../src/notices/notices";
+import { PostponedMemory } from "../src/notices/postponed";
 import { FakeStorage } from "./storage";
 
 describe("search for people", () => {
@@ -82,11 +83,17 @@ describe("members", () => {
   });
 
   it("open what their role allows", () => {
-    expect(panelsFor("organiser", false)).toEqual(["share", "members", "files", "details"]);
+    expect(panelsFor("organiser", false)).toEqual([
+      "share",
+      "members",
+      "files",
+      "attendance",
+      "details",
+    ]);
     expect(panelsFor("host", false)).toContain("members");
     expect(panelsFor("member", false)).toEqual(["files"]);
     expect(panelsFor(undefined, false)).toEqual(["files"]);
-    expect(panelsFor("organiser", true)).toEqual(["files"]);
+    expect(panelsFor("organiser", true)).toEqual(["files", "attendance"]);
   });
 });
 
@@ -124,7 +131,33 @@ describe("notices", () => {
 
   it("are shown newest first, one per meeting, none of the own meeting", () => {
     const all = told(notice("a", "1"), notice("b", "2"), notice("c", "1"), notice("d", "3"));
-    expect(toShow(all, "3").map(({ id }) => id)).toEqual(["c", "b"]);
+    expect(toShow(all, ["3"]).map(({ id }) => id)).toEqual(["c", "b"]);
+    expect(toShow(all, ["3", "1"]).map(({ id }) => id)).toEqual(["b"]);
+  });
+
+  it("that were put off come again when their time has come, also after a reload", () => {
+    const both = told(notice("a", "1", 9e9), notice("b", "2", 9e9));
+    const untilMs = 300_000;
+    const later = reduceNotices(both, { kind: "putOff", noticeId: "a", untilMs });
+    expect(toShow(later, []).map(({ id }) => id)).toEqual(["b"]);
+    expect(nextEndMs(later)).toBe(untilMs);
+    const memory = new PostponedMemory(new FakeStorage());
+    memory.save(later.putOff);
+    const kept = { ...both, putOff: memory.load(untilMs - 1) };
+    expect(toShow(kept, []).map(({ id }) => id)).toEqual(["b"]);
+    const due = reduceNotices(kept, { kind: "timePassed", nowMs: untilMs });
+    expect(toShow(due, []).map(({ id }) => id)).toEqual(["b", "a"]);
+    expect(memory.load(untilMs).size).toBe(0);
+  });
+
+  it("are put off without those that were told since", () => {
+    const first = reduceNotices(told(notice("a", "1")), {
+      kind: "putOff",
+      noticeId: "a",
+      untilMs: 9e9,
+    });
+    const again = reduceNotices(first, { kind: "told", notice: notice("b", "1") });
+    expect(toShow(again, []).map(({ id }) => id)).toEqual(["b"]);
   });
 
   it("are bounded", () => {

@@ -23,17 +23,25 @@ export class Line implements Socket {
   onerror: Socket["onerror"] = null;
   readonly heard: Body[] = [];
   closed = false;
+  /** The network swallows what the relay answers. */
+  hold = false;
 
   constructor(private readonly script: Script) {}
 
-  say(body: Said, inReplyTo = 0n): void {
-    const message = toBinary(RelayMessageSchema, create(RelayMessageSchema, { inReplyTo, body }));
+  say(body: Said, inReplyTo = 0n, meetingId = ""): void {
+    const relayMessage = create(RelayMessageSchema, { inReplyTo, body, meetingId });
+    const message = toBinary(RelayMessageSchema, relayMessage);
     const data = message.buffer.slice(message.byteOffset, message.byteOffset + message.length);
     this.raw(data);
   }
 
   raw(data: unknown): void {
     this.onmessage?.call(this as never, { data } as MessageEvent);
+  }
+
+  /** What comes unasked about a meeting. */
+  tell(meetingId: string, body: Said): void {
+    this.say(body, 0n, meetingId);
   }
 
   welcome(): void {
@@ -50,7 +58,7 @@ export class Line implements Socket {
     if (body.case === undefined) throw new Error("a request without a body");
     this.heard.push(body);
     const answer = this.script(body, this);
-    if (answer !== undefined) queueMicrotask(() => this.say(answer, requestId));
+    if (answer !== undefined && !this.hold) queueMicrotask(() => this.say(answer, requestId));
   }
 
   close(): void {

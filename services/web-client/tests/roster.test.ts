@@ -1,102 +1,124 @@
 import { describe, expect, it } from "vitest";
-import { movementBetween } from "../src/meeting/announcements";
+import { movementBetween, newsBetween } from "../src/meeting/announcements";
 import { groupsOf } from "../src/meeting/groups";
-import { EMPTY_ROSTER, reduceRoster } from "../src/meeting/roster";
+import { EMPTY_ROSTER, handsOf, rosterOf, withEvent, withSpeakers } from "../src/meeting/roster";
 import type { Change, Participant, Roster } from "../src/meeting/roster";
+import { absentMembers } from "../src/presence/absent";
+import { after, event, participant, snapshotWith, stayWith } from "./meetings";
 
-function participant(id: number, relay = "a", more: Partial<Participant> = {}): Participant {
-  return {
-    id,
-    userId: `user-${id}`,
-    displayName: `Person ${id}`,
-    guest: false,
-    relayId: relay,
-    relayName: `Office ${relay.toUpperCase()}`,
-    muted: false,
-    ...more,
-  };
-}
-
-function snapshot(roster: Roster, eventNumber: bigint, ...participants: Participant[]): Roster {
-  return reduceRoster(roster, { kind: "snapshot", snapshot: { participants, eventNumber } });
-}
-
-function event(roster: Roster, number: bigint, change: Change): Roster {
-  return reduceRoster(roster, { kind: "event", event: { number, change } });
-}
-
+const start = (...people: Participant[]) => rosterOf(EMPTY_ROSTER, snapshotWith(5n, ...people));
+/** The changes are the events 6, 7, … */
+const follow = (roster: Roster, ...changes: Change[]) =>
+  changes.reduce((so, change) => withEvent(so, event(so.includes + 1n, change)), roster);
 const ids = (roster: Roster) => [...roster.participants.keys()].sort((a, b) => a - b);
-const joined = (id: number): Change => ({ kind: "joined", participant: participant(id) });
-const left = (id: number): Change => ({ kind: "left", participantId: id, lost: false });
+const joined = (id: number, more: Partial<Participant> = {}): Change => ({
+  kind: "joined",
+  participant: participant(id, "a", more),
+});
+const left = (id: number): Change => ({ kind: "left", participantId: id, reason: "left" });
+const hand = (id: number, raised: boolean): Change => ({
+  kind: "hand",
+  participantId: id,
+  raised,
+  byId: undefined,
+});
 
 describe("roster", () => {
-  it("applies events in the order of their numbers, whatever order they come in", () => {
-    const start = snapshot(EMPTY_ROSTER, 5n, participant(1));
-    const early = event(start, 7n, left(2));
-    expect(ids(early)).toEqual([1]);
-    expect(early.waiting).toHaveLength(1);
-    const whole = event(early, 6n, joined(2));
-    expect(ids(whole)).toEqual([1]);
-    expect(whole.cursor).toBe(7n);
-    expect(whole.waiting).toHaveLength(0);
+  it("follows who comes and goes, over numbers with holes", () => {
+    let roster = start(participant(1));
+    roster = withEvent(roster, event(9n, joined(2)));
+    roster = withEvent(roster, event(12n, left(1)));
+    expect(ids(roster)).toEqual([2]);
+    expect(roster.includes).toBe(12n);
   });
 
-  it("ignores an event that it has, applied or waiting", () => {
-    const start = snapshot(EMPTY_ROSTER, 5n, participant(1));
-    expect(event(start, 5n, left(1))).toBe(start);
-    const waiting = event(start, 8n, joined(3));
-    expect(event(waiting, 8n, joined(4))).toBe(waiting);
+  it("is not changed by events that a snapshot includes", () => {
+    const roster = start(participant(1));
+    expect(withEvent(roster, event(5n, left(1)))).toBe(roster);
   });
 
-  it("goes on without missing events when they are given up", () => {
-    const waiting = event(snapshot(EMPTY_ROSTER, 1n), 4n, joined(9));
-    const given = reduceRoster(waiting, { kind: "gapGivenUp" });
-    expect(ids(given)).toEqual([9]);
-    expect(given.cursor).toBe(4n);
-  });
-
-  it("does not hold back events without limit", () => {
-    let roster = snapshot(EMPTY_ROSTER, 0n);
-    for (let number = 2n; number < 200n; number++) {
-      roster = event(roster, number, joined(Number(number)));
-      expect(roster.waiting.length).toBeLessThanOrEqual(64);
-    }
-    expect(roster.cursor).toBe(199n);
-  });
-
-  it("is replaced by a snapshot, and keeps only later events that wait", () => {
-    let roster = snapshot(EMPTY_ROSTER, 1n, participant(1));
-    roster = event(roster, 4n, joined(4));
-    roster = event(roster, 12n, joined(12));
-    roster = snapshot(roster, 11n, participant(2));
-    expect(ids(roster)).toEqual([2, 12]);
-    expect(roster.cursor).toBe(12n);
+  it("is replaced by a snapshot, but for who speaks", () => {
+    const speaking = withSpeakers(start(participant(1)), [1]);
+    const replaced = rosterOf(speaking, snapshotWith(11n, participant(2)));
+    expect(ids(replaced)).toEqual([2]);
+    expect(replaced.speakers).toEqual([1]);
   });
 
   it("mutes whom the event names and nobody else", () => {
-    const start = snapshot(EMPTY_ROSTER, 1n, participant(1), participant(2));
-    const roster = event(start, 2n, { kind: "muted", participantId: 2, muted: true });
+    const muted = (participantId: number): Change => ({
+      kind: "muted",
+      participantId,
+      muted: true,
+      byId: 1,
+    });
+    const roster = follow(start(participant(1), participant(2)), muted(2), muted(77));
     expect(roster.participants.get(1)?.muted).toBe(false);
     expect(roster.participants.get(2)?.muted).toBe(true);
-    const unknown = event(roster, 3n, { kind: "muted", participantId: 77, muted: true });
-    expect(ids(unknown)).toEqual([1, 2]);
+    expect(ids(roster)).toEqual([1, 2]);
   });
 
   it("moves somebody who comes back under another relay", () => {
-    const start = snapshot(EMPTY_ROSTER, 1n, participant(1, "a"));
-    const change = { kind: "joined", participant: participant(1, "b") } as const;
-    expect(event(start, 2n, change).participants.get(1)?.relayId).toBe("b");
+    const back = { kind: "joined", participant: participant(1, "b") } as const;
+    const roster = follow(start(participant(1, "a")), back);
+    expect(roster.participants.get(1)?.relayId).toBe("b");
   });
 
-  it("does not show somebody who left as speaking", () => {
-    let roster = snapshot(EMPTY_ROSTER, 1n, participant(1), participant(2));
-    roster = reduceRoster(roster, { kind: "speakers", ids: [2, 1] });
-    expect(event(roster, 2n, left(2)).speakers).toEqual([1]);
+  it("does not show somebody who left, neither as speaking nor in the spotlight", () => {
+    const roster = withSpeakers(start(participant(1), participant(2)), [2, 1]);
+    const shown = follow(roster, { kind: "spotlight", participantId: 2 }, left(2));
+    expect(shown.speakers).toEqual([1]);
+    expect(shown.spotlightId).toBeUndefined();
   });
 
-  it("moves the cursor over events that it does not know", () => {
-    const roster = event(snapshot(EMPTY_ROSTER, 1n), 2n, { kind: "unknown" });
-    expect(roster.cursor).toBe(2n);
+  it("has hands in the order in which they were raised, not the latest of who came first", () => {
+    const people = [participant(1), participant(2), participant(3)];
+    let roster = follow(start(...people), hand(2, true), hand(3, true), hand(1, true));
+    expect(handsOf(roster).map(({ id }) => id)).toEqual([2, 3, 1]);
+    roster = follow(roster, hand(2, false), hand(2, true));
+    expect(handsOf(roster).map(({ id }) => id)).toEqual([3, 1, 2]);
+  });
+
+  it("knows presence, check-in, hosts and names as told last", () => {
+    const roster = follow(
+      start(participant(1), participant(2)),
+      { kind: "presence", participantId: 1, presence: "offline", reason: "interrupted" },
+      { kind: "checkedIn", participantId: 1 },
+      { kind: "host", participantId: 2, host: true },
+      { kind: "named", participantId: 2, displayName: "Dr. Two" },
+      { kind: "locked", locked: true },
+    );
+    expect(roster.participants.get(1)).toMatchObject({
+      presence: "offline",
+      offlineReason: "interrupted",
+      checkedInAtMs: 1_000_007,
+    });
+    expect(roster.participants.get(2)).toMatchObject({ host: true, displayName: "Dr. Two" });
+    expect(roster.locked).toBe(true);
+  });
+
+  it("keeps who waits in the lobby apart, until let in or sent away", () => {
+    const roster = follow(
+      start(participant(1)),
+      joined(7, { waiting: true }),
+      joined(8, { waiting: true }),
+    );
+    expect(ids(roster)).toEqual([1]);
+    expect([...roster.lobby.keys()]).toEqual([7, 8]);
+    const answered = follow(roster, joined(7), left(8));
+    expect(ids(answered)).toEqual([1, 7]);
+    expect(answered.lobby.size).toBe(0);
+  });
+
+  it("goes over events that it does not know", () => {
+    expect(follow(start(), { kind: "unknown" }).includes).toBe(6n);
+  });
+});
+
+describe("members who are not in", () => {
+  it("are those without a participant", () => {
+    const members = [1, 2, 3].map((id) => ({ userId: `user-${id}`, role: "member" as const }));
+    const absent = absentMembers(members, start(participant(2)));
+    expect(absent.map(({ userId }) => userId)).toEqual(["user-1", "user-3"]);
   });
 });
 
@@ -112,6 +134,15 @@ describe("groups", () => {
     expect(groups.map((group) => group.name)).toEqual(["Office C", "Office A", "Office B"]);
     expect(groups[0]?.own).toBe(true);
     expect(groups[0]?.participants.map((p) => p.id)).toEqual([4, 2]);
+  });
+
+  it("have a picture of up to four, who is there first", () => {
+    const offline = { presence: "offline" } as const;
+    const people = [participant(1, "a", offline), ...[2, 3, 4, 5].map((id) => participant(id))];
+    const faces = (all: Participant[]) =>
+      groupsOf(all, undefined, "en")[0]?.picture.map((p) => p.id);
+    expect(faces(people)).toEqual([2, 3, 4, 5]);
+    expect(faces(people.slice(0, 3))).toEqual([2, 3, 1]);
   });
 
   it("order numbered relays as people do", () => {
@@ -146,5 +177,31 @@ describe("announcements", () => {
       joined: ["Person 3"],
       left: ["Person 1"],
     });
+  });
+
+  it("tell what others did, once", () => {
+    const before = stayWith(participant(4, "a", { presence: "away" }));
+    const now = after(
+      before,
+      event(11n, hand(1, true)),
+      event(12n, { kind: "presence", participantId: 2, presence: "away", reason: undefined }),
+      event(13n, { kind: "presence", participantId: 4, presence: "online", reason: undefined }),
+      event(14n, { kind: "chat", fromId: 1, fromName: "Person 1", text: "hello", toIds: [] }),
+      event(15n, { kind: "chat", fromId: 3, fromName: "Person 3", text: "hi", toIds: [] }),
+      event(16n, { kind: "talk", participantId: 2, targetIds: [3] }),
+      event(17n, joined(9, { waiting: true })),
+    );
+    expect(newsBetween(before, now)).toEqual({
+      joined: [],
+      left: [],
+      hands: ["Person 1"],
+      away: ["Person 2"],
+      back: ["Person 4"],
+      privately: ["Person 2"],
+      waiting: ["Person 9"],
+      messages: 1,
+    });
+    const nothing = { joined: [], left: [], hands: [], away: [], back: [], privately: [] };
+    expect(newsBetween(now, now)).toEqual({ ...nothing, waiting: [], messages: 0 });
   });
 });

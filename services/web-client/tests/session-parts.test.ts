@@ -10,10 +10,10 @@ import {
 import { TerminalKey, joinChallenge, refreshChallenge } from "../src/session/key";
 import { afterFailure } from "../src/session/recovery";
 import { ConnectionLost, Refused, refusalReason } from "../src/session/refusal";
-import { initialState, reduce } from "../src/session/state";
+import { initialState, liveStay, reduce } from "../src/session/state";
 import type { SessionState } from "../src/session/state";
-import type { Meeting } from "../src/session/wire";
 import type { MeetingDetails } from "../src/session/wire-details";
+import { after, event, meeting, participant, snapshotWith, stayWith } from "./meetings";
 
 describe("backoff", () => {
   it("begins at 0.3 s, grows, and never exceeds 3 s", () => {
@@ -109,11 +109,16 @@ describe("recovery", () => {
     expect(after("replaced", inside)).toEqual({ kind: "over", reason: "replaced" });
     expect(after("meetingEnded", joining)).toEqual({ kind: "over", reason: "ended" });
     expect(after("notAdmitted", inside)).toEqual({ kind: "over", reason: "removed" });
+    expect(after("removed", inside)).toEqual({ kind: "over", reason: "removed" });
+    expect(after("sentAway", inside)).toEqual({ kind: "over", reason: "sentAway" });
   });
 
   it("tells a form what was refused", () => {
     expect(after("notAdmitted", joining)).toEqual({ kind: "giveUp", reason: "notAdmitted" });
     expect(after("limit", joining)).toEqual({ kind: "giveUp", reason: "limit" });
+    for (const reason of ["meetingLocked", "removed", "sentAway"] as const) {
+      expect(after(reason, joining)).toEqual({ kind: "giveUp", reason });
+    }
     expect(after("badCredential", joining)).toEqual({ kind: "giveUp", reason: "badCredential" });
   });
 
@@ -122,8 +127,15 @@ describe("recovery", () => {
     expect(after("badCredential", inside).kind).toBe("renew");
   });
 
+  it("gives up a lobby that was locked", () => {
+    const refused = new Refused("meetingLocked", "");
+    const step = afterFailure(refused, { ...inside, waiting: true });
+    expect(step).toEqual({ kind: "giveUp", reason: "meetingLocked" });
+  });
+
   it("never gives up a meeting for a refusal that may pass", () => {
-    for (const reason of ["tryAgain", "limit", "outOfOrder", "unspecified"] as const) {
+    const passing = ["tryAgain", "limit", "outOfOrder", "unspecified", "meetingLocked"] as const;
+    for (const reason of passing) {
       expect(after(reason, inside).kind).toBe("retry");
     }
     expect(after("tryAgain", joining).kind).toBe("retry");
@@ -191,46 +203,72 @@ describe("refresh", () => {
 });
 
 describe("session state", () => {
-  const meeting: Meeting = {
-    id: "42",
-    subject: "Plans",
-    organiserUserId: "u",
-    organiserName: "",
-    hasPassword: false,
-    startsAtMs: undefined,
-    endedAtMs: undefined,
-  };
   const start = initialState(undefined);
-  const joining = reduce(start, { kind: "joining", meetingId: "42" });
-  const inside: SessionState = reduce(joining, { kind: "joined", meeting, selfId: 3 });
+  const enter = { kind: "joining", meetingId: "42", held: false } as const;
+  const joining = reduce(start, enter);
+  const join = {
+    kind: "joined",
+    meeting,
+    selfId: 3,
+    snapshot: snapshotWith(10n, participant(3)),
+    waiting: false,
+    pending: [],
+  } as const;
+  const inside: SessionState = reduce(joining, join);
 
   it("goes back to the form when joining fails", () => {
     const problem = { during: "join", reason: "notAdmitted" } as const;
     const failed = reduce(joining, { kind: "failed", problem });
     expect(failed.place).toEqual({ kind: "outside" });
     expect(failed.problem).toEqual(problem);
-    expect(reduce(failed, { kind: "joining", meetingId: "42" }).problem).toBeUndefined();
+    expect(reduce(failed, enter).problem).toBeUndefined();
   });
 
   it("stays in the meeting when something else fails", () => {
-    const problem = { during: "end", reason: "forbidden" } as const;
+    const problem = { during: "switch", reason: "forbidden" } as const;
     expect(reduce(inside, { kind: "failed", problem }).place).toBe(inside.place);
   });
 
   it("keeps the roster but no speakers while the connection is lost", () => {
-    const speaking = reduce(inside, { kind: "roster", action: { kind: "speakers", ids: [1] } });
-    const lost = reduce(speaking, { kind: "hindered", hindrance: "lost" });
+    const action = { kind: "speakers", ids: [1] } as const;
+    const speaking = reduce(inside, { kind: "stay", meetingId: "42", action });
+    const lost = reduce(speaking, { kind: "hindered", meetingId: "42", hindrance: "lost" });
     expect(lost.place).toMatchObject({ kind: "inside", hindrance: "lost" });
-    expect(lost.roster.participants).toBe(speaking.roster.participants);
-    expect(lost.roster.speakers).toEqual([]);
-    const back = reduce(lost, { kind: "joined", meeting, selfId: 3 });
+    expect(liveStay(lost)?.roster.participants).toBe(liveStay(speaking)?.roster.participants);
+    expect(liveStay(speaking)?.roster.speakers).toEqual([1]);
+    expect(liveStay(lost)?.roster.speakers).toEqual([]);
+    const back = reduce(lost, { ...join, snapshot: undefined });
     expect(back.place).toMatchObject({ kind: "inside", hindrance: undefined });
+    expect(liveStay(back)?.roster.participants.size).toBe(1);
+  });
+
+  it("knows who is in although a guest had to come back as another participant", () => {
+    const back = reduce(inside, { ...join, selfId: 4, snapshot: undefined });
+    const joined = { kind: "joined", participant: participant(4) } as const;
+    const told = reduce(back, { kind: "event", meetingId: "42", event: event(11n, joined) });
+    expect(liveStay(told)?.selfId).toBe(4);
+    expect([...(liveStay(told)?.roster.participants.keys() ?? [])]).toEqual([3, 4]);
+  });
+
+  it("takes each event once", () => {
+    const chat = { kind: "chat", fromId: 3, fromName: "x", text: "y", toIds: [] } as const;
+    const told = after(stayWith(), event(11n, chat));
+    expect(told.chat.entries).toHaveLength(1);
+    expect(after(told, event(11n, chat), event(9n, { kind: "ended" }))).toBe(told);
+  });
+
+  it("goes back to the form when nobody lets in any more", () => {
+    const waiting = reduce(joining, { ...join, snapshot: undefined, waiting: true });
+    expect(waiting.place.kind).toBe("waiting");
+    const problem = { during: "join", reason: "meetingLocked" } as const;
+    expect(reduce(waiting, { kind: "failed", problem }).place).toEqual({ kind: "outside" });
   });
 
   it("shows the subject that a meeting was given", () => {
-    const renamed = reduce(inside, { kind: "renamed", subject: "Other plans" });
-    expect(renamed.place).toMatchObject({ meeting: { subject: "Other plans" } });
-    expect(reduce(start, { kind: "renamed", subject: "x" }).place).toEqual({ kind: "outside" });
+    const change = { kind: "renamed", subject: "Other plans" } as const;
+    const renamed = { kind: "event", meetingId: "42", event: event(11n, change) } as const;
+    expect(liveStay(reduce(inside, renamed))?.meeting.subject).toBe("Other plans");
+    expect(reduce(start, renamed).place).toEqual({ kind: "outside" });
   });
 
   it("keeps what was read until it is known to be no longer allowed", () => {
@@ -271,12 +309,15 @@ describe("session state", () => {
   });
 
   it("remembers which meeting is over, and nothing of a meeting outside", () => {
-    expect(reduce(inside, { kind: "over", reason: "ended" }).place).toEqual({
+    const over = { kind: "over", meetingId: "42", reason: "ended" } as const;
+    expect(reduce(inside, over).place).toEqual({
       kind: "over",
       meetingId: "42",
+      subject: "Plans",
       reason: "ended",
     });
-    expect(reduce(start, { kind: "over", reason: "ended" })).toBe(start);
-    expect(reduce(start, { kind: "hindered", hindrance: "lost" }).place.kind).toBe("outside");
+    expect(reduce(start, over)).toBe(start);
+    const hindered = { kind: "hindered", meetingId: "42", hindrance: "lost" } as const;
+    expect(reduce(start, hindered).place.kind).toBe("outside");
   });
 });

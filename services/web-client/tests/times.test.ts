@@ -11,6 +11,8 @@ const DAY = 24 * HOUR;
 
 const meeting: Meeting = {
   id: "42",
+  organisation: "acme",
+  lobby: false,
   subject: "Plans",
   organiserUserId: "u",
   organiserName: "Ada",
@@ -65,10 +67,11 @@ describe("times", () => {
   });
 
   it("and the rest of a meeting are changed only where they differ", () => {
-    const same = { subject: "Plans", startsAt: "", password: undefined };
+    const same = { subject: "Plans", startsAt: "", password: undefined, lobby: false };
     expect(Object.values(changeOf(meeting, same) ?? {}).every((v) => v === undefined)).toBe(true);
     const changed = changeOf(meeting, { ...same, subject: "Other", password: "" });
-    expect(changed).toMatchObject({ subject: "Other", password: "" });
+    expect(changed).toMatchObject({ subject: "Other", password: "", lobby: undefined });
+    expect(changeOf(meeting, { ...same, lobby: true })).toMatchObject({ lobby: true });
     expect(changeOf(meeting, { ...same, startsAt: toField(Date.now() - DAY) })).toBeUndefined();
   });
 });

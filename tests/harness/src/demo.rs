@@ -50,9 +50,11 @@ pub async fn run(plan: Plan) -> Result<()> {
 
     step(&format!("nats-server: {}", locate_nats_server()?.display()));
     step("starting nats-server, credential, meeting-registry, access-control, mixer, two relays");
-    let relay = |name: &str, port| RelayOptions { name: name.to_owned(), port: Some(port) };
     let options = Options {
-        relays: vec![relay("Office A", plan.port), relay("Office B", plan.port.saturating_add(1))],
+        relays: vec![
+            RelayOptions::at_port("Office A", plan.port),
+            RelayOptions::at_port("Office B", plan.port.saturating_add(1)),
+        ],
         folder: Some(folder),
         ..Options::default()
     };

@@ -10,7 +10,7 @@ use tributary_contracts::admin::v1::audit_service_client::AuditServiceClient;
 use tributary_contracts::admin::v1::credential_admin_service_client::CredentialAdminServiceClient;
 use tributary_contracts::admin::v1::meeting_service_client::MeetingServiceClient;
 use tributary_contracts::admin::v1::user_service_client::UserServiceClient;
-use tributary_contracts::event::v1::Participant;
+use tributary_contracts::event::v1::{MeetingEvent, Participant};
 use tributary_contracts::registry::v1 as registry;
 use tributary_contracts::registry::v1::registry_service_client::RegistryServiceClient;
 
@@ -45,11 +45,11 @@ fn with_token<T>(message: T, token: &str) -> Result<Request<T>> {
 }
 
 impl Directory {
-    fn as_admin<T>(&self, message: T) -> Result<Request<T>> {
+    pub(crate) fn as_admin<T>(&self, message: T) -> Result<Request<T>> {
         with_token(message, &self.admin_token)
     }
 
-    fn as_service<T>(&self, message: T) -> Result<Request<T>> {
+    pub(crate) fn as_service<T>(&self, message: T) -> Result<Request<T>> {
         with_token(message, &self.service_token)
     }
 
@@ -213,5 +213,84 @@ impl Directory {
         let mut client = RegistryServiceClient::new(self.meeting_registry.clone());
         client.end_meeting(request).await.context("end the meeting")?;
         Ok(())
+    }
+
+    /// A meeting's whole log, as the registry has it in its database.
+    pub async fn log(&self, meeting_id: &str) -> Result<Vec<MeetingEvent>> {
+        self.log_after(meeting_id, 0).await
+    }
+
+    /// The events of a meeting's log with higher numbers than this.
+    pub async fn log_after(&self, meeting_id: &str, mut after: u64) -> Result<Vec<MeetingEvent>> {
+        let mut client = RegistryServiceClient::new(self.meeting_registry.clone());
+        let mut log = Vec::new();
+        loop {
+            let request = self.as_service(registry::ListEventsRequest {
+                organisation: ORGANISATION.to_owned(),
+                meeting_id: meeting_id.to_owned(),
+                after,
+                limit: 0,
+            })?;
+            let page = client.list_events(request).await.context("read a meeting's log")?;
+            let events = page.into_inner().events;
+            let Some(last) = events.last() else { return Ok(log) };
+            after = last.number;
+            log.extend(events);
+        }
+    }
+
+    /// Who was there from when to when.
+    pub async fn attendance(&self, meeting_id: &str) -> Result<Vec<admin::Attendance>> {
+        let mut client = MeetingServiceClient::new(self.meeting_registry.clone());
+        let request = self.as_admin(admin::ListAttendanceRequest {
+            organisation: ORGANISATION.to_owned(),
+            meeting_id: meeting_id.to_owned(),
+            page_size: 500,
+            page_token: String::new(),
+        })?;
+        let response = client.list_attendance(request).await.context("read the attendance")?;
+        Ok(response.into_inner().attendances)
+    }
+
+    /// The same as one text.
+    pub async fn attendance_text(
+        &self,
+        meeting_id: &str,
+        format: registry::AttendanceFormat,
+    ) -> Result<String> {
+        let mut client = MeetingServiceClient::new(self.meeting_registry.clone());
+        let request = self.as_admin(admin::ExportAttendanceRequest {
+            organisation: ORGANISATION.to_owned(),
+            meeting_id: meeting_id.to_owned(),
+            format: format.into(),
+        })?;
+        let response = client.export_attendance(request).await.context("export the attendance")?;
+        let mut pieces = response.into_inner();
+        let mut text = Vec::new();
+        while let Some(piece) = pieces.message().await.context("read the next piece")? {
+            text.extend(piece.data);
+        }
+        String::from_utf8(text).context("a report is UTF-8")
+    }
+
+    /// Lets the platform say something in a meeting, to all or to some; returns the event's number.
+    pub async fn announce(
+        &self,
+        meeting_id: &str,
+        request_id: &str,
+        participant_ids: Vec<u32>,
+        text: &str,
+    ) -> Result<u64> {
+        let mut client = MeetingServiceClient::new(self.meeting_registry.clone());
+        let request = self.as_admin(admin::AnnounceRequest {
+            organisation: ORGANISATION.to_owned(),
+            meeting_id: meeting_id.to_owned(),
+            request_id: request_id.to_owned(),
+            participant_ids,
+            relay_id: String::new(),
+            text: text.to_owned(),
+        })?;
+        let response = client.announce(request).await.context("announce")?;
+        Ok(response.into_inner().event_number)
     }
 }

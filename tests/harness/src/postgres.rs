@@ -4,17 +4,19 @@ use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use tempfile::TempDir;
 
+use crate::ports;
 use crate::process::{Guard, Process};
-use crate::{ports, wait};
 
 const START_DEADLINE: Duration = Duration::from_secs(30);
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
+/// How long to wait before it is looked at or started once more.
+const RETRY: Duration = Duration::from_millis(20);
 /// As whom the server runs when the caller is root, which PostgreSQL refuses to be: the first that
 /// there is.
 const OWNERS: [&str; 2] = ["postgres", "nobody"];
@@ -72,16 +74,42 @@ impl PostgresServer {
         self.process.quit(STOP_DEADLINE).await.map(drop)
     }
 
-    /// Starts the server that was stopped, and waits until it answers.
+    /// Sends SIGKILL to the server's first process, and waits until that is gone. Its others end as
+    /// soon as they notice; the data stays.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.process.kill().await.map(drop)
+    }
+
+    /// Starts the server that was stopped or killed, and waits until it answers.
     pub async fn start_again(&mut self) -> Result<()> {
-        self.process.start()?;
-        let started = wait::until("PostgreSQL to answer", START_DEADLINE, || async {
-            self.connect("postgres").await.is_ok()
-        });
-        match started.await {
-            Ok(()) => Ok(()),
-            Err(error) => Err(error.context(format!("its log:\n{}", self.process.log_tail()))),
+        let begin = Instant::now();
+        loop {
+            self.process.start()?;
+            match self.answers().await? {
+                true => return Ok(()),
+                // It refuses to start while processes of the killed one are still there.
+                false if begin.elapsed() < START_DEADLINE => {
+                    tokio::time::sleep(RETRY).await;
+                }
+                false => bail!("PostgreSQL does not start:\n{}", self.process.log_tail()),
+            }
         }
+    }
+
+    /// Waits until it answers; false if it has ended instead.
+    async fn answers(&mut self) -> Result<bool> {
+        let begin = Instant::now();
+        while self.process.is_running() {
+            if self.connect("postgres").await.is_ok() {
+                return Ok(true);
+            }
+            if begin.elapsed() > START_DEADLINE {
+                bail!("PostgreSQL does not answer:\n{}", self.process.log_tail());
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+        self.process.ended(STOP_DEADLINE).await?;
+        Ok(false)
     }
 
     /// The folder with its data and its log.

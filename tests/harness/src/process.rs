@@ -177,6 +177,16 @@ impl Process {
         self.ended(Duration::from_secs(5)).await
     }
 
+    /// Lets it stand still, as a device that sleeps.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
     /// Waits until it has ended by itself; an error after `deadline`.
     pub async fn ended(&mut self, deadline: Duration) -> Result<ExitStatus> {
         let name = self.name.clone();

@@ -114,8 +114,10 @@ mod tests {
 
     #[test]
     fn only_the_id_is_set_aside() {
-        let encode =
-            |id| RelayMessage { in_reply_to: id, body: Some(Said::Pong(Pong {})) }.encode_to_vec();
+        let encode = |id| {
+            RelayMessage { in_reply_to: id, body: Some(Said::Pong(Pong {})), ..Default::default() }
+                .encode_to_vec()
+        };
         let rest = without_id(&encode(1), 1).unwrap();
         assert!(!rest.is_empty());
         assert_eq!(without_id(&encode(70_000), 70_000).unwrap(), rest);

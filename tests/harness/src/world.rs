@@ -38,12 +38,24 @@ pub struct RelayOptions {
     pub name: String,
     /// The port it should have, if that is free.
     pub port: Option<u16>,
+    /// True if everybody behind it sits in one room.
+    pub room: bool,
 }
 
 impl RelayOptions {
     /// A relay of that name on any port.
     pub fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), port: None }
+        Self { name: name.to_owned(), port: None, room: false }
+    }
+
+    /// The same at this port, if that is free.
+    pub fn at_port(name: &str, port: u16) -> Self {
+        Self { port: Some(port), ..Self::named(name) }
+    }
+
+    /// One that stands in a room in which everybody behind it sits.
+    pub fn room(name: &str) -> Self {
+        Self { room: true, ..Self::named(name) }
     }
 }
 
@@ -313,6 +325,11 @@ impl World {
         Ok(format!("http://{}/metrics", self.member(service)?.ops))
     }
 
+    /// A page of nats-server's own counters, such as `jsz`.
+    pub fn nats_monitor(&self, page: &str) -> Result<String> {
+        Ok(format!("http://{}/{page}", self.member(Service::Nats)?.ops))
+    }
+
     /// Where a service answers gRPC.
     pub fn grpc_address(&self, service: Service) -> Result<SocketAddr> {
         Ok(self.member(service)?.grpc)
@@ -327,6 +344,20 @@ impl World {
     /// Name of the relay with this index.
     pub fn relay_name(&self, index: usize) -> Result<&str> {
         Ok(&self.relays.get(index).context("no such relay")?.0)
+    }
+
+    /// Id of the relay with this index.
+    pub fn relay_id(&self, index: usize) -> Result<String> {
+        Ok(plan::relay_id(self.relay_name(index)?))
+    }
+
+    /// How the relay with this index logs in at nats-server: name and password.
+    pub fn relay_at_nats(&self, index: usize) -> Result<(String, String)> {
+        let user = format!("relay-{}", self.relay_id(index)?);
+        let file = self.nats.password_file(&user);
+        let password = std::fs::read_to_string(&file);
+        let password = password.with_context(|| format!("read {}", file.display()))?;
+        Ok((user, password.trim_end().to_owned()))
     }
 
     /// A process that has ended, if any.

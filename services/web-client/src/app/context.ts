@@ -3,11 +3,14 @@
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { AttachmentStore } from "../attachments/store";
+import type { AttendanceReports } from "../attendance/reports";
 import type { Link } from "../media/link";
 import type { Microphone } from "../media/microphone";
 import type { Playback } from "../media/playback";
+import type { Mini } from "../mini/mini";
 import type { NameFinder } from "../members/finder";
 import type { NameBook } from "../members/names";
+import type { SystemNotifier } from "../notices/system";
 import type { Desk } from "../session/desk";
 import type { Session } from "../session/session";
 import type { TabMemory } from "../session/tab";
@@ -17,9 +20,12 @@ export interface Services {
   readonly session: Session;
   readonly desk: Desk;
   readonly attachments: AttachmentStore;
+  readonly reports: AttendanceReports;
+  readonly notifier: SystemNotifier;
   readonly names: NameBook;
   readonly finder: NameFinder;
   readonly memory: TabMemory;
+  readonly mini: Mini;
   readonly navigation: Navigation;
   readonly microphone: Microphone;
   readonly playback: Playback;

@@ -22,6 +22,12 @@ export class Navigation {
     this.go(meetingHash(meetingId, secret));
   }
 
+  /** The same place in the history: what is shown has changed, nobody has gone anywhere. */
+  nowAtMeeting(meetingId: string): void {
+    history.replaceState(history.state, "", meetingHash(meetingId));
+    this.follow();
+  }
+
   private go(hash: string): void {
     location.hash = hash;
     // The browser tells of it later; until then the screens would show the old place.

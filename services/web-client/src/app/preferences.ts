@@ -8,6 +8,8 @@ export interface Preferences {
   joinMuted: boolean;
   /** Echo and noise removal, even loudness. */
   improveSound: boolean;
+  /** Single keys do something in a meeting. */
+  singleKeys: boolean;
 }
 
 const DEFAULTS: Preferences = {
@@ -17,6 +19,7 @@ const DEFAULTS: Preferences = {
   speakerId: "",
   joinMuted: false,
   improveSound: true,
+  singleKeys: true,
 };
 
 const KEY = "tributary.preferences";

@@ -1,6 +1,9 @@
 // English. Every other language has exactly these keys.
 
+import { enMeeting } from "./en-meeting";
+
 export const en = {
+  ...enMeeting,
   languageName: "English",
   product: "Tributary",
   tagline: "Meet by voice, together with everyone near you.",
@@ -192,10 +195,14 @@ export const en = {
     sharedAt: (from: string, time: string) =>
       `${from} shared a meeting with you. It starts ${time}.`,
     somebody: "Somebody",
-    join: "Join",
-    joinNamed: (subject: string) => `Join now: ${subject}`,
-    dismiss: "Dismiss",
-    dismissNamed: (subject: string) => `Dismiss: ${subject}`,
+    accept: "Accept",
+    acceptNamed: (subject: string) => `Accept: ${subject}`,
+    decline: "Decline",
+    declineNamed: (subject: string) => `Decline: ${subject}`,
+    later: "Later",
+    laterNamed: (subject: string) => `Later: ${subject}`,
+    holds: (subject: string) => `${subject} is kept on hold meanwhile.`,
+    notify: "Also show invitations outside of this page",
     more: (n: number) => (n === 1 ? "1 more invitation" : `${n} more invitations`),
   },
 
@@ -236,6 +243,8 @@ export const en = {
     tryAgain: "Try again",
     improveSound: "Improve my sound",
     improveSoundHint: "Removes echo and noise, evens out loudness. Switch it off for music.",
+    interrupted:
+      "Something else has taken the microphone, such as a phone call. You are shown as offline until it is back.",
     fellBackTo: (name: string) =>
       name === "" ? "The microphone was changed." : `The microphone is now “${name}”.`,
   },
@@ -271,9 +280,7 @@ export const en = {
     audioSettings: "Audio settings",
     leave: "Leave",
     endMeeting: "End meeting",
-    endQuestion: "End the meeting for everyone?",
     endForEveryone: "End for everyone",
-    keepMeeting: "Keep meeting",
     startAudio: "Start audio",
     startAudioHint: "The browser waits for a click before it plays sound.",
     youAreMuted: "You are muted. Press M or the microphone to speak.",
@@ -292,6 +299,7 @@ export const en = {
     lost: "Reconnecting… The connection to the meeting was lost.",
     draining: "Reconnecting… The relay is being restarted.",
     tryAgain: "Reconnecting… A service is not available at the moment.",
+    silent: "Reconnecting… The server does not answer at the moment.",
     audioInterrupted: "Reconnecting audio… Nobody can be heard at the moment.",
   },
 
@@ -299,6 +307,7 @@ export const en = {
     connecting: "Joining the meeting…",
     lost: "The server can't be reached. Trying again…",
     draining: "The relay is being restarted. Trying again…",
+    silent: "The server does not answer. Trying again…",
     tryAgain: "A service is not available at the moment. Trying again…",
   },
 
@@ -311,6 +320,8 @@ export const en = {
     replacedHint: "This terminal has joined by a newer connection, so this one was closed.",
     removed: "You are no longer in the meeting",
     removedHint: "You were taken out, or may no longer take part.",
+    sentAway: "You were not let in",
+    sentAwayHint: "A host has sent you away from the lobby.",
     joinAgain: "Join again",
     toStart: "Back to start",
   },
@@ -344,6 +355,9 @@ export const en = {
     replaced: "You are in the meeting by a newer connection.",
     forbidden: "You are not allowed to do this.",
     wrongPassword: "The password is wrong.",
+    meetingLocked: "The meeting is locked: its hosts let nobody else in for now. Try again later.",
+    removed: "A host has taken you out of this meeting.",
+    sentAway: "A host has not let you in.",
     operationConflict: "The change got mixed up with another one. Try again.",
   },
 };

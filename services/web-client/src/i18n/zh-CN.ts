@@ -1,8 +1,10 @@
 // Simplified Chinese.
 
 import type { Messages } from "./messages";
+import { zhCNMeeting } from "./zh-CN-meeting";
 
 export const zhCN: Messages = {
+  ...zhCNMeeting,
   languageName: "简体中文",
   product: "Tributary",
   tagline: "语音会议，和身边的人一起加入。",
@@ -191,10 +193,14 @@ export const zhCN: Messages = {
     shared: (from) => `${from} 与您分享了一个会议。`,
     sharedAt: (from, time) => `${from} 与您分享了一个会议，${time} 开始。`,
     somebody: "有人",
-    join: "加入",
-    joinNamed: (subject) => `立即加入：${subject}`,
-    dismiss: "忽略",
-    dismissNamed: (subject) => `忽略：${subject}`,
+    accept: "接受",
+    acceptNamed: (subject) => `接受：${subject}`,
+    decline: "谢绝",
+    declineNamed: (subject) => `谢绝：${subject}`,
+    later: "稍后",
+    laterNamed: (subject) => `稍后：${subject}`,
+    holds: (subject) => `期间将保留 ${subject}。`,
+    notify: "在此页面之外也显示邀请",
     more: (n) => `另有 ${n} 个邀请`,
   },
 
@@ -233,6 +239,7 @@ export const zhCN: Messages = {
     tryAgain: "重试",
     improveSound: "优化我的声音",
     improveSoundHint: "消除回声和噪声，平衡音量。播放音乐时请关闭。",
+    interrupted: "麦克风被其他程序占用，例如来电。恢复之前您显示为离线。",
     fellBackTo: (name) => (name === "" ? "麦克风已更换。" : `麦克风现在是“${name}”。`),
   },
 
@@ -267,9 +274,7 @@ export const zhCN: Messages = {
     audioSettings: "音频设置",
     leave: "离开",
     endMeeting: "结束会议",
-    endQuestion: "为所有人结束会议？",
     endForEveryone: "为所有人结束",
-    keepMeeting: "继续会议",
     startAudio: "开始播放声音",
     startAudioHint: "浏览器需要您点击一下才会播放声音。",
     youAreMuted: "您已静音。按 M 键或点击麦克风即可发言。",
@@ -288,6 +293,7 @@ export const zhCN: Messages = {
     lost: "正在重新连接… 与会议的连接已断开。",
     draining: "正在重新连接… 中继正在重启。",
     tryAgain: "正在重新连接… 有服务暂时不可用。",
+    silent: "正在重新连接… 服务器暂时没有回应。",
     audioInterrupted: "正在重新连接音频… 暂时听不到任何人。",
   },
 
@@ -295,6 +301,7 @@ export const zhCN: Messages = {
     connecting: "正在加入会议…",
     lost: "无法连接服务器，正在重试…",
     draining: "中继正在重启，正在重试…",
+    silent: "服务器没有回应，正在重试…",
     tryAgain: "有服务暂时不可用，正在重试…",
   },
 
@@ -307,6 +314,8 @@ export const zhCN: Messages = {
     replacedHint: "此终端已通过新的连接加入，因此关闭了这里的连接。",
     removed: "您已不在会议中",
     removedHint: "您已被移出，或不再有权参加。",
+    sentAway: "未获准进入",
+    sentAwayHint: "主持人未让您从等候室进入。",
     joinAgain: "重新加入",
     toStart: "返回首页",
   },
@@ -339,6 +348,9 @@ export const zhCN: Messages = {
     replaced: "您已通过新的连接加入会议。",
     forbidden: "您无权执行此操作。",
     wrongPassword: "密码错误。",
+    meetingLocked: "会议已锁定：主持人暂不让其他人进入。请稍后再试。",
+    removed: "主持人已将您移出此会议。",
+    sentAway: "主持人未让您进入。",
     operationConflict: "此更改与另一更改冲突。请重试。",
   },
 };

@@ -3,8 +3,10 @@
 import { Store } from "../app/store";
 import { backoffMs, pause } from "../session/backoff";
 import { ConnectionLost } from "../session/refusal";
-import type { AudioLink } from "../session/attendance";
+import type { AudioLink } from "../session/audio";
+import type { Outlet } from "../talk/talk";
 import type { Microphone } from "./microphone";
+import { Mouth } from "./mouth";
 import { Peer } from "./peer";
 import type { PeerState } from "./peer";
 import type { Playback } from "./playback";
@@ -16,6 +18,8 @@ type Exchange = (offer: string) => Promise<string>;
 export class Link implements AudioLink {
   readonly state = new Store<LinkState>("idle");
   readonly muted: Store<boolean>;
+  readonly interrupted: Store<boolean>;
+  private readonly mouth: Mouth;
   private peer: Peer | undefined;
   private running = new AbortController();
 
@@ -24,7 +28,17 @@ export class Link implements AudioLink {
     private readonly playback: Playback,
   ) {
     this.muted = microphone.muted;
-    microphone.track.subscribe(() => void this.peer?.send(microphone.track.get()));
+    this.interrupted = microphone.interrupted;
+    this.mouth = new Mouth((outlet) => microphone.open(outlet));
+    microphone.track.subscribe(() => void this.mouth.use(microphone.track.get()));
+  }
+
+  mute(): void {
+    void this.microphone.setMuted(true);
+  }
+
+  speak(outlet: Outlet): void {
+    void this.mouth.speak(outlet);
   }
 
   connect(exchange: Exchange): void {
@@ -36,7 +50,7 @@ export class Link implements AudioLink {
   disconnect(): void {
     this.running.abort();
     this.replace(undefined);
-    this.playback.play(undefined);
+    this.playback.stop();
     this.state.set("idle");
   }
 
@@ -60,8 +74,8 @@ export class Link implements AudioLink {
     let connectedOnce = false;
     let failed = () => {};
     const failure = new Promise<void>((resolve) => (failed = resolve));
-    const peer = new Peer(this.microphone.track.get(), {
-      onStream: (stream) => signal.aborted || this.playback.play(stream),
+    const peer = new Peer({
+      onStream: (stream, section) => signal.aborted || this.playback.play(stream, section),
       onState: (state) => {
         if (signal.aborted) return;
         if (state === "failed") return failed();
@@ -76,8 +90,6 @@ export class Link implements AudioLink {
       // The relay has let the old peer connection go by now.
       this.replace(peer);
       this.state.set("connecting");
-      // The microphone may have changed while the answer was on its way.
-      await peer.send(this.microphone.track.get());
       await peer.accept(answer);
     } catch (problem) {
       peer.close();
@@ -90,5 +102,6 @@ export class Link implements AudioLink {
   private replace(peer: Peer | undefined): void {
     this.peer?.close();
     this.peer = peer;
+    void this.mouth.through(peer?.ways);
   }
 }

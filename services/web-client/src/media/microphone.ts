@@ -5,12 +5,16 @@ import { loadPreferences, savePreferences } from "../app/preferences";
 import { Store } from "../app/store";
 import type { Device, MicrophoneStatus } from "./devices";
 import { listDevices, statusAfter } from "./devices";
+import type { Outlet } from "../talk/talk";
+import { Interruption } from "./interruption";
 import { LevelProbe, meterValue } from "./level";
 import { SILENT, hear } from "./voice";
 import type { Voice } from "./voice";
 
 /** How often the level is looked at, in ms. */
 const LISTEN_EVERY_MS = 60;
+/** How often a microphone is asked for that something else has taken, in ms. */
+const ASK_AGAIN_MS = 3000;
 
 export interface MicrophoneState {
   readonly status: MicrophoneStatus;
@@ -26,11 +30,16 @@ export interface MicrophoneState {
 
 export class Microphone {
   readonly state: Store<MicrophoneState>;
-  /** True while nothing is to be heard of this microphone. */
+  /** True while nothing of this microphone is to be heard on the floor; private talk goes on. */
   readonly muted: Store<boolean>;
+  /** True while it is unmuted for as long as it is held. */
+  readonly pushing = new Store(false);
   /** The track to send, undefined while there is none. */
   readonly track = new Store<MediaStreamTrack | undefined>(undefined);
 
+  private readonly interruption = new Interruption();
+  private asking: ReturnType<typeof setTimeout> | undefined;
+  private outlet: Outlet = "floor";
   private context: AudioContext | undefined;
   private probe: LevelProbe | undefined;
   private voice: Voice = SILENT;
@@ -51,6 +60,11 @@ export class Microphone {
     });
     navigator.mediaDevices?.addEventListener("devicechange", () => void this.refreshDevices());
     void this.watchPermission();
+  }
+
+  /** True while something else, such as a phone call, has the microphone. */
+  get interrupted(): Store<boolean> {
+    return this.interruption.state;
   }
 
   /** Asks for the microphone unless it is there. True when it is live afterwards. */
@@ -76,6 +90,9 @@ export class Microphone {
   /** Lets the microphone go. */
   stop(): void {
     this.generation++;
+    this.pushing.set(false);
+    clearTimeout(this.asking);
+    this.interruption.forget();
     this.release();
     this.change({ status: "off", speaking: false, fellBackTo: undefined });
   }
@@ -91,8 +108,24 @@ export class Microphone {
     if (this.track.get() !== undefined) await this.acquire(this.state.get().deviceId);
   }
 
+  /** Where it is to be heard, as far as it is not muted. */
+  open(outlet: Outlet): void {
+    this.outlet = outlet;
+    this.applyTo(this.track.get());
+  }
+
+  /** Unmuted for as long as it is held down; nothing changes for who is not muted. */
+  async pushToTalk(down: boolean): Promise<void> {
+    if (down === this.pushing.get() || (down && !this.muted.get())) return;
+    this.pushing.set(down);
+    if (!down) return this.muteTrack(true);
+    // It may be let go while the microphone is asked for.
+    if ((await this.start()) && this.pushing.get()) this.muteTrack(false);
+  }
+
   /** Mutes, or unmutes if there is a microphone that can be heard. */
   async setMuted(muted: boolean): Promise<void> {
+    this.pushing.set(false);
     if (!muted && !(await this.start())) return;
     this.muteTrack(muted);
   }
@@ -108,9 +141,13 @@ export class Microphone {
   }
 
   private muteTrack(muted: boolean): void {
-    const track = this.track.get();
-    if (track !== undefined) track.enabled = !muted;
+    this.applyTo(this.track.get(), muted);
     this.muted.set(muted);
+  }
+
+  private applyTo(track: MediaStreamTrack | undefined, muted = this.muted.get()): void {
+    if (track === undefined) return;
+    track.enabled = this.outlet === "private" || (this.outlet === "floor" && !muted);
   }
 
   private async acquire(deviceId: string): Promise<boolean> {
@@ -121,7 +158,7 @@ export class Microphone {
     }
     this.change({ status: "starting", fellBackTo: undefined });
     try {
-      const track = await this.open(deviceId);
+      const track = await this.capture(deviceId);
       if (generation !== this.generation) {
         track.stop();
         return false;
@@ -140,7 +177,7 @@ export class Microphone {
   }
 
   /** The chosen device; any other if that is not there. */
-  private async open(deviceId: string): Promise<MediaStreamTrack> {
+  private async capture(deviceId: string): Promise<MediaStreamTrack> {
     const on = this.state.get().improveSound;
     const sound = { echoCancellation: on, noiseSuppression: on, autoGainControl: on };
     const get = async (device: MediaTrackConstraints) => {
@@ -160,10 +197,16 @@ export class Microphone {
 
   private adopt(track: MediaStreamTrack): void {
     const before = this.track.get();
-    track.enabled = !this.muted.get();
+    clearTimeout(this.asking);
+    this.applyTo(track);
     track.addEventListener("ended", () => this.ended(track));
+    // The system mutes the track when a phone call takes the device.
+    const see = () => this.track.get() === track && this.interruption.see(track.muted);
+    track.addEventListener("mute", see);
+    track.addEventListener("unmute", see);
     this.listen(track);
     this.track.set(track);
+    this.interruption.see(track.muted);
     before?.stop();
     const deviceId = track.getSettings().deviceId ?? "";
     this.change({ status: "live", deviceId });
@@ -172,7 +215,18 @@ export class Microphone {
   /** The device was unplugged or the permission withdrawn: another one, if there is any. */
   private async ended(track: MediaStreamTrack): Promise<void> {
     if (this.track.get() !== track) return;
-    if (await this.acquire("")) this.change({ fellBackTo: this.track.get()?.label ?? "" });
+    if (await this.acquire("")) return this.change({ fellBackTo: this.track.get()?.label ?? "" });
+    this.askAgain();
+  }
+
+  /** What has taken the device gives it back some time. */
+  private askAgain(): void {
+    clearTimeout(this.asking);
+    if (this.state.get().status !== "busy") return this.interruption.forget();
+    this.interruption.see(true);
+    this.asking = setTimeout(() => {
+      void this.acquire(this.state.get().deviceId).then((live) => live || this.askAgain());
+    }, ASK_AGAIN_MS);
   }
 
   private listen(track: MediaStreamTrack): void {

@@ -1,4 +1,7 @@
-// One peer connection to the relay with one audio section, sent and received.
+// One peer connection to the relay with three audio sections: the meeting, sent and received; private
+// talk, sent and received; and private talk of a second person, received.
+
+import type { Ways } from "./mouth";
 
 /** A path that is interrupted for so long will not come back by itself, in ms. */
 const INTERRUPTED_MAX_MS = 3000;
@@ -9,27 +12,30 @@ export type PeerState = "connecting" | "connected" | "interrupted" | "failed";
 
 export interface PeerListener {
   onState(state: PeerState): void;
-  onStream(stream: MediaStream): void;
+  /** `section`: 0 is the meeting, 1 and 2 are private. */
+  onStream(stream: MediaStream, section: number): void;
 }
 
 export class Peer {
+  /** Nothing is sent until a track is put in: what comes later needs no new offer. */
+  readonly ways: Ways;
   private readonly connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
-  private readonly sender: RTCRtpSender;
   private deadline: ReturnType<typeof setTimeout> | undefined;
   private closed = false;
 
-  constructor(
-    track: MediaStreamTrack | undefined,
-    private readonly listener: PeerListener,
-  ) {
-    // Without a track nothing is sent, and a microphone that comes later needs no new offer.
-    const transceiver = this.connection.addTransceiver(track ?? "audio", {
-      direction: "sendrecv",
-      streams: [new MediaStream(track === undefined ? [] : [track])],
+  constructor(private readonly listener: PeerListener) {
+    const sections = (["sendrecv", "sendrecv", "recvonly"] as const).map((direction) => {
+      const streams = direction === "recvonly" ? [] : [new MediaStream()];
+      return this.connection.addTransceiver("audio", { direction, streams });
     });
-    this.sender = transceiver.sender;
-    this.connection.ontrack = (event) =>
-      listener.onStream(event.streams[0] ?? new MediaStream([event.track]));
+    const [floor, talk] = sections.map(({ sender }) => sender);
+    if (floor === undefined || talk === undefined) throw new Error("no audio section");
+    this.ways = { floor, private: talk };
+    this.connection.ontrack = ({ track, transceiver }) => {
+      // A stream for each: what shares one would be played by one element.
+      const section = sections.indexOf(transceiver);
+      if (section >= 0) listener.onStream(new MediaStream([track]), section);
+    };
     this.connection.onconnectionstatechange = () => this.follow();
     this.connection.oniceconnectionstatechange = () => this.follow();
   }
@@ -44,10 +50,6 @@ export class Peer {
     if (this.closed) return;
     await this.connection.setRemoteDescription({ type: "answer", sdp });
     this.deadline ??= setTimeout(() => this.fail(), CONNECT_MAX_MS);
-  }
-
-  async send(track: MediaStreamTrack | undefined): Promise<void> {
-    if (!this.closed) await this.sender.replaceTrack(track ?? null);
   }
 
   close(): void {

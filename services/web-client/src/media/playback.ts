@@ -1,4 +1,5 @@
-// What the meeting sounds like here: one audio element, and the speaker it plays on.
+// What the meeting sounds like here: an audio element for the meeting, one for each who talks to this
+// person privately, and the speaker they play on.
 
 import { loadPreferences, savePreferences } from "../app/preferences";
 import { Store } from "../app/store";
@@ -14,11 +15,10 @@ export interface PlaybackState {
 
 export class Playback {
   readonly state: Store<PlaybackState>;
-  private readonly element: HTMLAudioElement;
 
-  constructor(element: HTMLAudioElement) {
-    this.element = element;
-    element.autoplay = true;
+  /** The meeting's element first. */
+  constructor(private readonly elements: readonly HTMLAudioElement[]) {
+    for (const element of elements) element.autoplay = true;
     this.state = new Store<PlaybackState>({
       blocked: false,
       devices: [],
@@ -29,27 +29,30 @@ export class Playback {
 
   /** False where the system alone decides which speaker is used. */
   get choosable(): boolean {
-    return "setSinkId" in this.element;
+    return "setSinkId" in HTMLMediaElement.prototype;
   }
 
-  play(stream: MediaStream | undefined): void {
-    this.element.srcObject = stream ?? null;
-    if (stream === undefined) return this.change({ blocked: false });
+  /** `section`: 0 is the meeting, 1 and 2 are private. */
+  play(stream: MediaStream, section: number): void {
+    const element = this.elements[section];
+    if (element === undefined) return;
+    element.srcObject = stream;
     void this.applySpeaker();
     void this.start();
   }
 
+  stop(): void {
+    for (const element of this.elements) element.srcObject = null;
+    this.change({ blocked: false });
+  }
+
   /** Plays; to be called from a gesture when playing was blocked. */
   async start(): Promise<void> {
-    if (this.element.srcObject === null) return;
-    try {
-      await this.element.play();
-      this.change({ blocked: false });
-    } catch (failure) {
-      // A stream that is replaced meanwhile aborts the call; its successor plays by itself.
-      const blocked = failure instanceof DOMException && failure.name === "NotAllowedError";
-      this.change({ blocked });
-    }
+    const playing = this.elements.filter(({ srcObject }) => srcObject !== null);
+    const outcomes = await Promise.allSettled(playing.map((element) => element.play()));
+    if (playing.length === 0) return;
+    // A stream that is replaced meanwhile aborts the call; its successor plays by itself.
+    this.change({ blocked: outcomes.some((outcome) => isRefused(outcome)) });
   }
 
   async choose(deviceId: string): Promise<void> {
@@ -66,9 +69,9 @@ export class Playback {
   private async applySpeaker(): Promise<void> {
     if (!this.choosable) return;
     const { deviceId } = this.state.get();
-    if (this.element.sinkId === deviceId) return;
+    const others = this.elements.filter(({ sinkId }) => sinkId !== deviceId);
     try {
-      await this.element.setSinkId(deviceId);
+      await Promise.all(others.map((element) => element.setSinkId(deviceId)));
     } catch {
       // The speaker is gone: the system's choice plays on.
       this.change({ deviceId: "" });
@@ -78,4 +81,9 @@ export class Playback {
   private change(change: Partial<PlaybackState>): void {
     this.state.set({ ...this.state.get(), ...change });
   }
+}
+
+function isRefused(outcome: PromiseSettledResult<void>): boolean {
+  if (outcome.status === "fulfilled") return false;
+  return outcome.reason instanceof DOMException && outcome.reason.name === "NotAllowedError";
 }

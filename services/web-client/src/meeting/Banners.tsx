@@ -5,27 +5,34 @@ import { useServices } from "../app/context";
 import { useStore } from "../app/store";
 import { useMessages } from "../i18n/context";
 import { MicrophoneTrouble } from "../media/AudioSettings";
-import { ProblemNotice } from "../start/forms";
 import type { Hindrance } from "../session/recovery";
+import { selfIn } from "../session/stay";
+import type { Stay } from "../session/stay";
+import { ProblemNotice } from "../start/forms";
 import { Button } from "../view/Button";
 import { Notice } from "../view/fields";
 
 /** How long a change of microphone is told, in ms. */
 const TOLD_FOR_MS = 8000;
 
-export function Banners({ hindrance }: { hindrance: Hindrance | undefined }) {
+export function Banners({ stay, hindrance }: { stay: Stay; hindrance: Hindrance | undefined }) {
   const t = useMessages();
+  const { length } = stay.pending;
   return (
     <div class="banners">
       {hindrance !== undefined ? (
-        <Notice tone="warning">{t.connection[hindrance]}</Notice>
+        <Notice tone="warning">
+          {t.connection[hindrance]} {length > 0 && t.control.sentLater(length)}
+        </Notice>
       ) : (
         <AudioBanner />
       )}
       <StartAudio />
+      <Interrupted />
       <MicrophoneTrouble />
       <FellBack />
-      <ProblemNotice during={["end"]} />
+      <Locked stay={stay} />
+      <ProblemNotice during={["switch", "join"]} />
     </div>
   );
 }
@@ -53,6 +60,33 @@ function StartAudio() {
       }
     >
       {t.meeting.startAudioHint}
+    </Notice>
+  );
+}
+
+/** A phone call or the like has the microphone. */
+function Interrupted() {
+  const t = useMessages();
+  const { microphone } = useServices();
+  const interrupted = useStore(microphone.interrupted);
+  if (!interrupted) return null;
+  return <Notice tone="warning">{t.microphone.interrupted}</Notice>;
+}
+
+function Locked({ stay }: { stay: Stay }) {
+  const t = useMessages();
+  const { session } = useServices();
+  if (!stay.roster.locked || selfIn(stay)?.host !== true) return null;
+  return (
+    <Notice
+      tone="info"
+      action={
+        <Button onClick={() => void session.act({ kind: "setLocked", locked: false })}>
+          {t.hosting.unlock}
+        </Button>
+      }
+    >
+      {t.hosting.locked}
     </Notice>
   );
 }

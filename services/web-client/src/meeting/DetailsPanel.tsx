@@ -1,4 +1,4 @@
-// Subject, time and password of a meeting, for those who may change them.
+// Subject, time, lobby and password of a meeting, for those who may change them.
 
 import { useState } from "preact/hooks";
 import { useServices } from "../app/context";
@@ -10,7 +10,7 @@ import type { Meeting } from "../session/wire";
 import type { MeetingDetails } from "../session/wire-details";
 import { PASSWORD_MAX, SUBJECT_MAX } from "../start/forms";
 import { Button } from "../view/Button";
-import { Notice, TextField } from "../view/fields";
+import { Checkbox, Notice, TextField } from "../view/fields";
 
 type Told = { tone: "info" | "error"; text: string };
 
@@ -20,13 +20,19 @@ export function DetailsPanel({ details }: { details: MeetingDetails }) {
   const { meeting } = details;
   const [subject, setSubject] = useState(meeting.subject);
   const [startsAt, setStartsAt] = useState(fieldOf(meeting.startsAtMs));
+  const [lobby, setLobby] = useState(meeting.lobby);
   const [password, setPassword] = useState<string | undefined>(undefined);
   const [busy, setBusy] = useState(false);
   const [told, setTold] = useState<Told | undefined>(undefined);
   const ahead = meeting.startsAtMs !== undefined && meeting.startsAtMs > Date.now();
   const submit = async (event: Event) => {
     event.preventDefault();
-    const change = changeOf(meeting, { subject: subject.trim(), startsAt, password });
+    const change = changeOf(meeting, {
+      subject: subject.trim(),
+      startsAt,
+      lobby,
+      password,
+    });
     if (change === undefined) return setTold({ tone: "error", text: t.create.wrongTime });
     setBusy(true);
     setTold(undefined);
@@ -58,6 +64,12 @@ export function DetailsPanel({ details }: { details: MeetingDetails }) {
           max={toField(latestStart(Date.now()))}
         />
       )}
+      <Checkbox
+        label={t.hosting.lobby}
+        hint={t.hosting.lobbyHint}
+        checked={lobby}
+        onChange={setLobby}
+      />
       {password === undefined ? (
         <Button kind="text" class="at-start" onClick={() => setPassword("")}>
           {meeting.hasPassword ? t.details.changePassword : t.create.addPassword}
@@ -84,6 +96,7 @@ export function DetailsPanel({ details }: { details: MeetingDetails }) {
 interface Typed {
   subject: string;
   startsAt: string;
+  lobby: boolean;
   password: string | undefined;
 }
 
@@ -97,6 +110,7 @@ export function changeOf(meeting: Meeting, typed: Typed): Change | undefined {
   return {
     subject: typed.subject === meeting.subject ? undefined : typed.subject,
     startsAtMs,
+    lobby: typed.lobby === meeting.lobby ? undefined : typed.lobby,
     password: typed.password,
   };
 }

@@ -3,34 +3,42 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { useServices } from "../app/context";
 import { useStore } from "../app/store";
+import { ChatPanel } from "../chat/ChatPanel";
+import type { Drafts } from "../chat/drafts";
 import { useMessages } from "../i18n/context";
-import type { Hindrance } from "../session/recovery";
 import type { Role } from "../members/people";
 import { mayManage } from "../members/people";
+import type { HostAct } from "../operations/act";
+import { absentMembers } from "../presence/absent";
+import type { Hindrance } from "../session/recovery";
 import { detailsOn } from "../session/state";
-import type { Meeting } from "../session/wire";
+import { selfIn } from "../session/stay";
+import type { Stay } from "../session/stay";
 import { LanguageSwitch } from "../view/Shell";
 import { Logo } from "../view/icons";
 import { Announcer } from "./Announcer";
 import { Banners } from "./Banners";
-import { ControlBar } from "./ControlBar";
+import { ControlBar, useControls } from "./ControlBar";
 import { CopyLink } from "./CopyLink";
-import { Panel, PanelButtons, panelsFor } from "./panels";
-import type { PanelName } from "./panels";
+import { Hints } from "./Hints";
+import { useKeys } from "./keys";
+import { Panel, PanelButtons, PanelContent, panelsFor } from "./panels";
+import type { AboutName, PanelName } from "./panels";
 import { RosterView } from "./RosterView";
+import { WhisperBar, useWhisper } from "./whisper";
+import type { Whispering } from "./whisper";
 
 interface Props {
-  meeting: Meeting;
-  selfId: number;
+  stay: Stay;
   hindrance: Hindrance | undefined;
+  drafts: Drafts;
 }
 
-export function MeetingScreen({ meeting, selfId, hindrance }: Props) {
-  const { session, microphone } = useServices();
-  const state = useStore(session.state);
-  const { roster, identity } = state;
-  const [open, setOpen] = useState<PanelName | undefined>(undefined);
-  const close = useCallback(() => setOpen(undefined), []);
+export function MeetingScreen({ stay, hindrance, drafts }: Props) {
+  const { microphone } = useServices();
+  const { names, role } = useRole(stay);
+  const whisper = useWhisper(stay);
+  const view = useView(stay, drafts);
   const heading = useRef<HTMLHeadingElement>(null);
   // Where joining has led to is read out; coming back after a loss does not move the focus.
   useEffect(() => heading.current?.focus(), []);
@@ -38,49 +46,156 @@ export function MeetingScreen({ meeting, selfId, hindrance }: Props) {
     // Listening goes on when the microphone was refused before; it is not asked for twice.
     if (microphone.state.get().status === "off") void microphone.start();
   }, [microphone]);
-  const organiser = identity !== undefined && identity.userId === meeting.organiserUserId;
-  const role = organiser ? "organiser" : detailsOn(state, meeting.id)?.role;
-  const toggle = (name: PanelName) => setOpen(open === name ? undefined : name);
+  useMeetingKeys(stay, whisper, view.toggle);
+  const { open } = view;
   return (
     <div class="meeting">
       <MeetingHeader
-        meeting={meeting}
+        stay={stay}
         hindrance={hindrance}
         heading={heading}
         role={role}
+        names={names}
         open={open}
-        onToggle={toggle}
+        onToggle={view.toggle}
       />
-      <main class={hindrance === undefined ? "meeting-main" : "meeting-main away"}>
-        <Banners hindrance={hindrance} />
+      <main class={hindrance === undefined ? "meeting-main" : "meeting-main hindered"}>
+        <Banners stay={stay} hindrance={hindrance} />
         <div class={open === undefined ? "meeting-columns" : "meeting-columns with-panel"}>
-          <RosterView
-            roster={roster}
-            selfId={selfId}
-            meetingId={meeting.id}
-            onInvite={mayManage(role) ? () => setOpen("share") : undefined}
-          />
-          {open !== undefined && (
-            <Panel key={open} name={open} meetingId={meeting.id} onClose={close} />
-          )}
+          <People stay={stay} role={role} whisper={whisper} view={view} />
+          {open !== undefined && <OpenPanel key={open} stay={stay} drafts={drafts} view={view} />}
         </div>
       </main>
-      <ControlBar organiser={organiser} />
-      <Announcer participants={roster.participants} selfId={selfId} />
+      <footer class="controls">
+        <Hints stay={stay} chatOpen={open === "chat"} onAnswer={whisper.choose} />
+        <WhisperBar stay={stay} whisper={whisper} />
+        <ControlBar
+          stay={stay}
+          panels={names}
+          open={open}
+          onPanel={view.toggle}
+          onPeople={view.toPeople}
+        />
+      </footer>
+      <Announcer stay={stay} chatOpen={open === "chat"} />
     </div>
   );
 }
 
+/** What somebody is in the meeting, and may open about it. */
+function useRole({ meeting, ...stay }: Stay): { role: Role | undefined; names: AboutName[] } {
+  const { session } = useServices();
+  const state = useStore(session.state);
+  const organiser = state.identity?.userId === meeting.organiserUserId;
+  const role = organiser ? "organiser" : detailsOn(state, meeting.id)?.role;
+  const names = panelsFor(role, false);
+  // Who was made a host in the meeting may have its report.
+  const host = selfIn({ meeting, ...stay })?.host === true;
+  return { role, names: host && !mayManage(role) ? [...names, "attendance"] : names };
+}
+
+/** Which panel is open, and the ways to it. */
+function useView(stay: Stay, drafts: Drafts) {
+  const [open, setOpen] = useState<PanelName | undefined>(undefined);
+  const [wanted, setWanted] = useState(0);
+  const { id } = stay.meeting;
+  const write = useCallback(
+    (to: number) => {
+      drafts.set(id, { ...drafts.of(id), to: [to] });
+      setOpen("chat");
+      setWanted((n) => n + 1);
+    },
+    [drafts, id],
+  );
+  const toggle = useCallback(
+    (name: PanelName) => setOpen((before) => (before === name ? undefined : name)),
+    [],
+  );
+  const toPeople = useCallback(() => {
+    setOpen(undefined);
+    document.querySelector<HTMLElement>("#roster")?.focus();
+  }, []);
+  const close = useCallback(() => setOpen(undefined), []);
+  return { open, wanted, write, toggle, toPeople, close };
+}
+
+type View = ReturnType<typeof useView>;
+
+function useMeetingKeys(stay: Stay, whisper: Whispering, toggle: (name: PanelName) => void): void {
+  const { microphone } = useServices();
+  const controls = useControls(stay);
+  const whispering = useRef(false);
+  useKeys({
+    mute: controls.mute,
+    hand: controls.hand,
+    chat: () => toggle("chat"),
+    help: () => toggle("keys"),
+    talk: (on) => {
+      if (on) whispering.current = whisper.picked.size > 0;
+      // Who was being talked to when it was pressed decides, also when it is let go.
+      if (whispering.current) whisper.hold(on);
+      else void microphone.pushToTalk(on);
+    },
+  });
+}
+
+function People(props: { stay: Stay; role: Role | undefined; whisper: Whispering; view: View }) {
+  const { session } = useServices();
+  const state = useStore(session.state);
+  const { stay, whisper, view } = props;
+  const { meeting, roster } = stay;
+  const host = selfIn(stay)?.host === true;
+  const act = useCallback((done: HostAct) => void session.act(done), [session]);
+  return (
+    <RosterView
+      roster={roster}
+      talks={stay.talks}
+      pending={stay.pending}
+      selfId={stay.selfId}
+      meetingId={meeting.id}
+      organiserUserId={meeting.organiserUserId}
+      absent={absentMembers(detailsOn(state, meeting.id)?.members ?? [], roster)}
+      picked={whisper.picked}
+      onPick={whisper.toggle}
+      onWrite={view.write}
+      onHost={host ? act : undefined}
+      onInvite={mayManage(props.role) ? () => view.toggle("share") : undefined}
+    />
+  );
+}
+
+function OpenPanel({ stay, drafts, view }: { stay: Stay; drafts: Drafts; view: View }) {
+  const { id } = stay.meeting;
+  const all = useStore(drafts.all);
+  const { open } = view;
+  if (open === undefined) return null;
+  return (
+    <Panel name={open} onClose={view.close}>
+      {open === "chat" ? (
+        <ChatPanel
+          stay={stay}
+          draft={all.get(id) ?? drafts.of(id)}
+          onDraft={(draft) => drafts.set(id, draft)}
+          wanted={view.wanted}
+        />
+      ) : (
+        <PanelContent name={open} meetingId={id} />
+      )}
+    </Panel>
+  );
+}
+
 function MeetingHeader(props: {
-  meeting: Meeting;
+  stay: Stay;
   hindrance: Hindrance | undefined;
   heading: { current: HTMLHeadingElement | null };
   role: Role | undefined;
+  names: readonly AboutName[];
   open: PanelName | undefined;
   onToggle: (name: PanelName) => void;
 }) {
   const t = useMessages();
-  const { meeting } = props;
+  const { meeting } = props.stay;
   return (
     <header class="meeting-header">
       <Logo />
@@ -95,11 +210,7 @@ function MeetingHeader(props: {
       </div>
       <ConnectionState hindrance={props.hindrance} />
       {!mayManage(props.role) && <CopyLink meetingId={meeting.id} label={t.meeting.copyLink} />}
-      <PanelButtons
-        names={panelsFor(props.role, false)}
-        open={props.open}
-        onToggle={props.onToggle}
-      />
+      <PanelButtons names={props.names} open={props.open} onToggle={props.onToggle} />
       <LanguageSwitch />
     </header>
   );

@@ -1,46 +1,189 @@
 // One participant in the roster. Its accessible name carries the states, which are never shown by
 // colour alone.
 
-import { memo } from "../view/memo";
-import { useMessages } from "../i18n/context";
+import type { ComponentChildren } from "preact";
+import { timeText } from "../app/time";
+import { useTranslation } from "../i18n/context";
+import type { Messages } from "../i18n/messages";
 import { Avatar } from "../view/Avatar";
-import { MicrophoneOffIcon, SpeakerIcon } from "../view/icons";
-import type { Participant } from "./roster";
+import { Menu } from "../view/Menu";
+import {
+  CheckInIcon,
+  HandIcon,
+  MicrophoneOffIcon,
+  MoreIcon,
+  SpeakerIcon,
+  WhisperIcon,
+} from "../view/icons";
+import { memo } from "../view/memo";
+import type { Participant } from "./participant";
+import { menuOf } from "./personMenu";
+import type { PersonActions } from "./personMenu";
 
-interface Props {
+/** How private talk stands between somebody and who looks at the page. */
+export type Whisper = "none" | "speaksToMe" | "hearsMe";
+
+export interface PersonProps {
   participant: Participant;
   self: boolean;
   speaking: boolean;
   muted: boolean;
+  /** Place in the line of raised hands, from 1; 0: not raised. */
+  handPlace: number;
+  /** The own hand is on its way. */
+  handPending: boolean;
+  whisper: Whisper;
+  /** Chosen to be talked to privately. */
+  picked: boolean;
+  spotlit: boolean;
+  organiser: boolean;
+  /** The same object as long as the actions are the same. */
+  actions: PersonActions;
 }
 
-export const Person = memo(function Person({ participant, self, speaking, muted }: Props) {
-  const t = useMessages().meeting;
-  const words = [
-    participant.displayName,
-    ...(self ? [t.you] : []),
-    ...(participant.guest ? [t.guest] : []),
-    ...(speaking ? [t.speaking] : []),
-    ...(muted ? [t.muted] : []),
+export const Person = memo(function Person(props: PersonProps) {
+  const { t, language } = useTranslation();
+  const { participant, self, speaking, muted } = props;
+  const { id, displayName, presence } = participant;
+  const words = [displayName, ...marksOf(t, props), ...statesOf(t, props, language)];
+  const classes = [
+    "person",
+    presence,
+    ...(props.picked ? ["picked"] : []),
+    ...(props.whisper === "none" ? [] : ["whispers"]),
   ];
-  const marks = [...(self ? [t.you] : []), ...(participant.guest ? [t.guest] : [])];
+  const items = menuOf(t, props);
+  const pickable = !self && presence !== "offline";
   return (
-    <li class="person" aria-label={words.join(", ")}>
-      <Avatar name={participant.displayName} userId={participant.userId} speaking={speaking} />
+    <li class={classes.join(" ")} aria-label={words.join(", ")}>
+      <Avatar
+        name={displayName}
+        userId={participant.userId}
+        speaking={speaking}
+        dot={participant.presence}
+      />
       <span class="person-text">
-        <span class="person-name">{participant.displayName}</span>
-        {marks.length > 0 && <span class="person-marks">{marks.join(" · ")}</span>}
+        <span class="person-name">{displayName}</span>
+        <Marks {...props} />
       </span>
+      <Signs {...props} />
       {muted && (
-        <span class="person-state" title={t.muted}>
+        <span class="person-state" title={t.meeting.muted}>
           <MicrophoneOffIcon />
         </span>
       )}
       {speaking && (
-        <span class="person-state speaking" title={t.speaking}>
+        <span class="person-state speaking" title={t.meeting.speaking}>
           <SpeakerIcon />
+        </span>
+      )}
+      {(pickable || items.length > 0) && (
+        <span class="person-actions">
+          {pickable && (
+            <PickButton id={id} name={displayName} picked={props.picked} {...props.actions} />
+          )}
+          {items.length > 0 && (
+            <Menu class="icon-button" label={t.hosting.menu(displayName)} items={items}>
+              <MoreIcon />
+            </Menu>
+          )}
         </span>
       )}
     </li>
   );
 });
+
+function PickButton(props: { id: number; name: string; picked: boolean } & PersonActions) {
+  const { t } = useTranslation();
+  const label = t.whisper.pick(props.name);
+  return (
+    <button
+      type="button"
+      class="icon-button"
+      aria-label={label}
+      title={label}
+      aria-pressed={props.picked}
+      onClick={() => props.pick(props.id)}
+    >
+      <WhisperIcon />
+    </button>
+  );
+}
+
+/** Hand and check-in. */
+function Signs({ participant, handPlace, handPending }: PersonProps): ComponentChildren {
+  const { t, language } = useTranslation();
+  const { checkedInAtMs } = participant;
+  return (
+    <>
+      {checkedInAtMs !== undefined && (
+        <span
+          class="person-state"
+          title={t.presence.checkedIn(timeText(checkedInAtMs, Date.now(), language))}
+        >
+          <CheckInIcon />
+        </span>
+      )}
+      {(handPlace > 0 || handPending) && (
+        <span
+          class={handPending ? "person-state hand pending" : "person-state hand"}
+          title={handPending ? t.presence.pending : t.presence.hand(handPlace)}
+        >
+          <HandIcon />
+          {handPlace > 0 && handPlace}
+        </span>
+      )}
+    </>
+  );
+}
+
+/** The line below the name. */
+function Marks(props: PersonProps): ComponentChildren {
+  const { t } = useTranslation();
+  const plain = [...marksOf(t, props), ...presenceOf(t, props.participant)];
+  const { whisper } = props;
+  if (plain.length === 0 && whisper === "none") return null;
+  return (
+    <span class="person-marks">
+      {whisper !== "none" && (
+        <span class="whisper-mark">
+          {whisper === "speaksToMe" ? t.presence.speaksToYou : t.presence.hearsYou}
+          {plain.length > 0 && " · "}
+        </span>
+      )}
+      {plain.join(" · ")}
+    </span>
+  );
+}
+
+function marksOf(t: Messages, { participant, self }: PersonProps): string[] {
+  return [
+    ...(self ? [t.meeting.you] : []),
+    ...(participant.guest ? [t.meeting.guest] : []),
+    ...(participant.host ? [t.presence.host] : []),
+  ];
+}
+
+/** Online goes without saying. */
+function presenceOf(t: Messages, { presence, offlineReason }: Participant): string[] {
+  if (presence === "online") return [];
+  if (presence === "away" || offlineReason === undefined) return [t.presence[presence]];
+  return [t.presence.offline, t.presence[offlineReason]];
+}
+
+function statesOf(t: Messages, props: PersonProps, language: string): string[] {
+  const { participant, speaking, muted, handPlace, whisper } = props;
+  const { checkedInAtMs } = participant;
+  return [
+    ...(speaking ? [t.meeting.speaking] : []),
+    ...(muted ? [t.meeting.muted] : []),
+    ...presenceOf(t, participant),
+    ...(handPlace > 0 ? [t.presence.hand(handPlace)] : []),
+    ...(checkedInAtMs === undefined
+      ? []
+      : [t.presence.checkedIn(timeText(checkedInAtMs, Date.now(), language))]),
+    ...(props.spotlit ? [t.presence.spotlight] : []),
+    ...(whisper === "speaksToMe" ? [t.presence.speaksToYou] : []),
+    ...(whisper === "hearsMe" ? [t.presence.hearsYou] : []),
+  ];
+}

@@ -1,13 +1,28 @@
-// What a screen reader is told about comings and goings: collected for a while, then one sentence.
+// What a screen reader is told about what goes on: collected for a while, then one sentence.
 
-import type { Participant } from "./roster";
+import type { Stay } from "../session/stay";
+import type { Participant } from "./participant";
 
-/** Comings and goings within this time are told together, in ms. */
+/** What happens within this time is told together, in ms. */
 export const ANNOUNCE_EVERY_MS = 2500;
 
 export interface Movement {
   readonly joined: readonly string[];
   readonly left: readonly string[];
+}
+
+/** Display names, but for `messages`. */
+export interface News extends Movement {
+  readonly hands: readonly string[];
+  /** Away or offline with the place kept. */
+  readonly away: readonly string[];
+  readonly back: readonly string[];
+  /** Who began to talk to this person privately. */
+  readonly privately: readonly string[];
+  /** Who came into the lobby; told to hosts. */
+  readonly waiting: readonly string[];
+  /** How many messages of others have come. */
+  readonly messages: number;
 }
 
 /** Display names of those who are in only one of the rosters, oneself not counted. */
@@ -19,4 +34,27 @@ export function movementBetween(
   const missing = (from: typeof before, other: typeof before) =>
     [...from.values()].filter((p) => p.id !== selfId && !other.has(p.id)).map((p) => p.displayName);
   return { joined: missing(after, before), left: missing(before, after) };
+}
+
+/** What happened between two moments of the same stay, as far as others did it. */
+export function newsBetween(before: Stay, after: Stay): News {
+  const then = before.roster.participants;
+  const now = after.roster.participants;
+  const became = (is: (participant: Participant) => boolean) =>
+    [...now.values()]
+      .filter((p) => p.id !== after.selfId && is(p))
+      .filter((p) => then.has(p.id) && !is(then.get(p.id) as Participant))
+      .map((p) => p.displayName);
+  const talkers = [...after.talks.incoming.keys()].filter((id) => !before.talks.incoming.has(id));
+  const waiting = [...after.roster.lobby.values()].filter(({ id }) => !before.roster.lobby.has(id));
+  const last = before.chat.entries.at(-1)?.number ?? before.cursor;
+  return {
+    ...movementBetween(then, now, after.selfId),
+    hands: became(({ handRaised }) => handRaised > 0n),
+    away: became(({ presence }) => presence !== "online"),
+    back: became(({ presence }) => presence === "online"),
+    privately: talkers.map((id) => now.get(id)?.displayName ?? "").filter((name) => name !== ""),
+    waiting: waiting.map(({ displayName }) => displayName),
+    messages: after.chat.entries.filter(({ number, own }) => !own && number > last).length,
+  };
 }

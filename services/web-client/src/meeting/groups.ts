@@ -1,13 +1,18 @@
 // The roster as it is shown: one group per relay, the own one first; in it oneself first, the
 // others in the order they came.
 
-import type { Participant } from "./roster";
+import type { Participant } from "./participant";
+
+/** So many faces make a group's picture. */
+const FACES_MAX = 4;
 
 export interface Group {
   readonly relayId: string;
   readonly name: string;
   readonly own: boolean;
   readonly participants: readonly Participant[];
+  /** The faces of the group's picture: those who are there before those who are not. */
+  readonly picture: readonly Participant[];
 }
 
 export function groupsOf(
@@ -25,7 +30,8 @@ export function groupsOf(
   const groups = [...byRelay].map(([relayId, members]): Group => {
     const sorted = members.sort((a, b) => order(a) - order(b));
     const name = sorted.find((p) => p.relayName !== "")?.relayName ?? relayId;
-    return { relayId, name, own: sorted[0]?.id === selfId, participants: sorted };
+    const own = sorted[0]?.id === selfId;
+    return { relayId, name, own, participants: sorted, picture: pictureOf(sorted) };
   });
   const names = new Intl.Collator(language, { numeric: true });
   return groups.sort(
@@ -35,4 +41,10 @@ export function groupsOf(
 
 function compareIds(a: Group, b: Group): number {
   return a.relayId < b.relayId ? -1 : 1;
+}
+
+function pictureOf(sorted: readonly Participant[]): Participant[] {
+  const there = sorted.filter(({ presence }) => presence !== "offline");
+  const others = sorted.filter(({ presence }) => presence === "offline");
+  return [...there, ...others].slice(0, FACES_MAX);
 }

@@ -1,57 +1,81 @@
-// What one can open about a meeting, before, during and after it: one panel at a time, in the flow of
-// the page.
+// What one can open about a meeting, before, during and after it: one panel at a time, beside what is
+// shown, or where there is little room in its place.
 
 import type { ComponentChildren } from "preact";
 import { useCallback, useEffect, useRef } from "preact/hooks";
 import { FilesPanel } from "../attachments/FilesPanel";
+import { AttendancePanel } from "../attendance/AttendancePanel";
 import { useServices } from "../app/context";
 import { useStore } from "../app/store";
 import { useMessages } from "../i18n/context";
 import type { Messages } from "../i18n/messages";
 import { failureText } from "../i18n/problem";
+import { AudioSettings } from "../media/AudioSettings";
 import { MembersPanel } from "../members/MembersPanel";
 import { mayManage } from "../members/people";
 import type { Role } from "../members/people";
 import { detailsOn } from "../session/state";
 import { SharePanel } from "../sharing/SharePanel";
 import { Button } from "../view/Button";
-import { CloseIcon, DetailsIcon, FileIcon, PeopleIcon, ShareIcon } from "../view/icons";
+import {
+  AttendanceIcon,
+  ChatIcon,
+  CloseIcon,
+  DetailsIcon,
+  FileIcon,
+  KeyboardIcon,
+  NameIcon,
+  PeopleIcon,
+  SettingsIcon,
+  ShareIcon,
+} from "../view/icons";
 import { Notice } from "../view/fields";
 import { DetailsPanel } from "./DetailsPanel";
+import { KeysPanel } from "./keys";
+import { NamePanel } from "./NamePanel";
 
-export type PanelName = "share" | "members" | "files" | "details";
+/** What is about the meeting, and can be opened before and after it too. */
+export type AboutName = "share" | "members" | "files" | "attendance" | "details";
+export type PanelName = AboutName | "chat" | "audio" | "name" | "keys";
 
 /** What somebody in this role can open. Undefined: not known (yet). */
-export function panelsFor(role: Role | undefined, over: boolean): PanelName[] {
-  if (over || !mayManage(role)) return ["files"];
-  return ["share", "members", "files", "details"];
+export function panelsFor(role: Role | undefined, over: boolean): AboutName[] {
+  if (!mayManage(role)) return ["files"];
+  if (over) return ["files", "attendance"];
+  return ["share", "members", "files", "attendance", "details"];
 }
 
 export function panelTitle(t: Messages, name: PanelName): string {
-  return t[name].title;
+  return name === "audio" ? t.meeting.audioSettings : t[name].title;
 }
 
-const ICONS: Record<PanelName, () => ComponentChildren> = {
+export const PANEL_ICONS: Record<PanelName, () => ComponentChildren> = {
   share: ShareIcon,
   members: PeopleIcon,
   files: FileIcon,
+  attendance: AttendanceIcon,
   details: DetailsIcon,
+  chat: ChatIcon,
+  audio: SettingsIcon,
+  name: NameIcon,
+  keys: KeyboardIcon,
 };
 
 export function PanelButtons(props: {
-  names: readonly PanelName[];
+  names: readonly AboutName[];
   open: PanelName | undefined;
-  onToggle: (name: PanelName) => void;
+  onToggle: (name: AboutName) => void;
 }) {
   const t = useMessages();
   return (
     <div class="panel-buttons" role="group" aria-label={t.details.panels}>
       {props.names.map((name) => {
-        const Icon = ICONS[name];
+        const Icon = PANEL_ICONS[name];
         return (
           <Button
             key={name}
             icon={<Icon />}
+            title={panelTitle(t, name)}
             expanded={props.open === name}
             onClick={() => props.onToggle(name)}
           >
@@ -65,11 +89,11 @@ export function PanelButtons(props: {
 
 interface PanelProps {
   name: PanelName;
-  meetingId: string;
   onClose: () => void;
+  children: ComponentChildren;
 }
 
-export function Panel({ name, meetingId, onClose }: PanelProps) {
+export function Panel({ name, onClose, children }: PanelProps) {
   const t = useMessages();
   const panel = useRef<HTMLElement>(null);
   const title = panelTitle(t, name);
@@ -83,25 +107,46 @@ export function Panel({ name, meetingId, onClose }: PanelProps) {
     onClose();
   }, [onClose]);
   useEffect(() => {
-    const press = (event: KeyboardEvent) => event.key === "Escape" && close();
+    const press = (event: KeyboardEvent) => {
+      if (event.key === "Escape" && !event.isComposing && !event.defaultPrevented) close();
+    };
     addEventListener("keydown", press);
     return () => removeEventListener("keydown", press);
   }, [close]);
   return (
-    <section ref={panel} class="card side-panel" aria-label={title}>
+    <section ref={panel} class={`card side-panel ${name}`} aria-label={title}>
       <header class="side-panel-header">
         <h2>{title}</h2>
         <button type="button" class="icon-button" aria-label={t.meeting.close} onClick={close}>
           <CloseIcon />
         </button>
       </header>
-      <PanelContent name={name} meetingId={meetingId} />
+      {children}
     </section>
   );
 }
 
-/** What is shown needs the details; whoever has not read them reads them now. */
 export function PanelContent({ name, meetingId }: { name: PanelName; meetingId: string }) {
+  switch (name) {
+    case "audio":
+      return <AudioSettings />;
+    case "name":
+      return <NamePanel meetingId={meetingId} />;
+    case "keys":
+      return <KeysPanel />;
+    case "attendance":
+      return <AttendancePanel meetingId={meetingId} />;
+    case "chat":
+      return null;
+    default:
+      return <AboutPanel name={name} meetingId={meetingId} />;
+  }
+}
+
+type DetailsName = Exclude<AboutName, "attendance">;
+
+/** What is shown needs the details; whoever has not read them reads them now. */
+function AboutPanel({ name, meetingId }: { name: DetailsName; meetingId: string }) {
   const t = useMessages();
   const { session } = useServices();
   const state = useStore(session.state);

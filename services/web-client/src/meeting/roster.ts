@@ -1,135 +1,145 @@
-// Who is in the meeting and who speaks, as a pure function of what the relay has said. Events are
-// applied in the order of their numbers, each once; a snapshot replaces everything.
+// Who is in the meeting, what is true of it, and who speaks, as a pure function of what the relay
+// has said. A snapshot replaces everything; events that it includes change nothing.
 
-export interface Participant {
-  readonly id: number;
-  readonly userId: string;
-  readonly displayName: string;
-  readonly guest: boolean;
-  readonly relayId: string;
-  readonly relayName: string;
-  readonly muted: boolean;
-}
+import type { Change, NumberedChange } from "./events";
+import type { Participant } from "./participant";
 
-export type Change =
-  | { kind: "joined"; participant: Participant }
-  | { kind: "left"; participantId: number; lost: boolean }
-  | { kind: "muted"; participantId: number; muted: boolean }
-  | { kind: "ended" }
-  /** Subject, time or the like was changed; this is the subject now. */
-  | { kind: "renamed"; subject: string }
-  /** Members or attachments were changed: to be read again. */
-  | { kind: "detailsChanged" }
-  /** Something that this client does not know; it only moves the cursor. */
-  | { kind: "unknown" };
+export type { Change, NumberedChange } from "./events";
+export type { Participant, Presence } from "./participant";
 
-export interface NumberedChange {
-  readonly number: bigint;
-  readonly change: Change;
+/** Somebody talks to some only. */
+export interface Talk {
+  readonly participantId: number;
+  readonly targetIds: readonly number[];
 }
 
 export interface Snapshot {
+  /** Also who waits in the lobby, for hosts. */
   readonly participants: readonly Participant[];
+  /** Number of the last event that it includes. */
   readonly eventNumber: bigint;
+  readonly locked: boolean;
+  /** Undefined: nobody. */
+  readonly spotlightId: number | undefined;
+  /** Those that this terminal takes part in. */
+  readonly talks: readonly Talk[];
 }
 
 export interface Roster {
-  /** By id. */
+  /** Who is in, by id. */
   readonly participants: ReadonlyMap<number, Participant>;
-  /** Number of the last event applied. */
-  readonly cursor: bigint;
-  /** Events that came before their predecessors, by number. */
-  readonly waiting: readonly NumberedChange[];
+  /** Who waits in the lobby, by id; empty unless this terminal is a host's. */
+  readonly lobby: ReadonlyMap<number, Participant>;
+  /** Number of the last event that this includes. */
+  readonly includes: bigint;
+  /** Nobody else is let in. */
+  readonly locked: boolean;
+  /** Who is shown to everybody; undefined: nobody. */
+  readonly spotlightId: number | undefined;
   /** Loudest first. */
   readonly speakers: readonly number[];
   readonly ended: boolean;
 }
 
-export type RosterAction =
-  | { kind: "snapshot"; snapshot: Snapshot }
-  | { kind: "event"; event: NumberedChange }
-  | { kind: "speakers"; ids: readonly number[] }
-  /** The missing events have not come in time: go on without them. */
-  | { kind: "gapGivenUp" };
-
-/** More events than this are not held back for a missing one. */
-const WAITING_MAX = 64;
-
 export const EMPTY_ROSTER: Roster = {
   participants: new Map(),
-  cursor: 0n,
-  waiting: [],
+  lobby: new Map(),
+  includes: 0n,
+  locked: false,
+  spotlightId: undefined,
   speakers: [],
   ended: false,
 };
 
-export function reduceRoster(roster: Roster, action: RosterAction): Roster {
-  switch (action.kind) {
-    case "snapshot":
-      return ofSnapshot(roster, action.snapshot);
-    case "speakers":
-      return { ...roster, speakers: action.ids };
-    case "gapGivenUp":
-      return applyAll(roster);
-    case "event":
-      return take(roster, action.event);
-  }
+export function rosterOf(roster: Roster, snapshot: Snapshot): Roster {
+  const { participants, eventNumber, locked, spotlightId } = snapshot;
+  const byId = (waiting: boolean) =>
+    new Map(participants.filter((p) => p.waiting === waiting).map((p) => [p.id, p]));
+  return {
+    participants: byId(false),
+    lobby: byId(true),
+    includes: eventNumber,
+    locked,
+    spotlightId,
+    speakers: roster.speakers,
+    ended: roster.ended,
+  };
 }
 
-function ofSnapshot(roster: Roster, snapshot: Snapshot): Roster {
-  const held = roster.waiting.filter((event) => event.number > snapshot.eventNumber);
-  return applyContiguous({
-    ...roster,
-    participants: new Map(snapshot.participants.map((p) => [p.id, p])),
-    cursor: snapshot.eventNumber,
-    waiting: held,
-  });
-}
-
-function take(roster: Roster, event: NumberedChange): Roster {
-  const known = roster.waiting.some((other) => other.number === event.number);
-  if (event.number <= roster.cursor || known) return roster;
-  const waiting = [...roster.waiting, event].sort((a, b) => (a.number < b.number ? -1 : 1));
-  const next = applyContiguous({ ...roster, waiting });
-  return next.waiting.length > WAITING_MAX ? applyAll(next) : next;
-}
-
-function applyContiguous(roster: Roster): Roster {
-  const [first, ...rest] = roster.waiting;
-  if (first === undefined || first.number !== roster.cursor + 1n) return roster;
-  return applyContiguous({ ...apply(roster, first), waiting: rest });
-}
-
-function applyAll(roster: Roster): Roster {
-  return { ...roster.waiting.reduce(apply, roster), waiting: [] };
-}
-
-function apply(roster: Roster, { number, change }: NumberedChange): Roster {
-  const next = { ...roster, cursor: number };
+export function withEvent(roster: Roster, event: NumberedChange): Roster {
+  if (event.number <= roster.includes) return roster;
+  const next = { ...roster, includes: event.number };
+  const { change } = event;
   switch (change.kind) {
     case "joined":
-      return { ...next, participants: withParticipant(roster, change.participant) };
-    case "left": {
-      const participants = new Map(roster.participants);
-      participants.delete(change.participantId);
-      const speakers = roster.speakers.filter((id) => id !== change.participantId);
-      return { ...next, participants, speakers };
-    }
-    case "muted": {
-      const participant = roster.participants.get(change.participantId);
-      if (participant === undefined) return next;
-      const changed = { ...participant, muted: change.muted };
-      return { ...next, participants: withParticipant(roster, changed) };
-    }
+      return withJoined(next, change.participant);
+    case "left":
+      return withoutParticipant(next, change.participantId);
+    case "locked":
+      return { ...next, locked: change.locked };
+    case "spotlight":
+      return { ...next, spotlightId: change.participantId };
     case "ended":
       return { ...next, ended: true };
-    case "renamed":
-    case "detailsChanged":
-    case "unknown":
-      return next;
+    default:
+      return withChanged(next, event);
   }
 }
 
-function withParticipant(roster: Roster, participant: Participant): Map<number, Participant> {
-  return new Map(roster.participants).set(participant.id, participant);
+export function withSpeakers(roster: Roster, speakers: readonly number[]): Roster {
+  return { ...roster, speakers };
+}
+
+/** Raised hands, the first first. */
+export function handsOf({ participants }: Roster): Participant[] {
+  return [...participants.values()]
+    .filter(({ handRaised }) => handRaised > 0n)
+    .sort((a, b) => (a.handRaised < b.handRaised ? -1 : 1));
+}
+
+function withJoined(roster: Roster, participant: Participant): Roster {
+  const { id, waiting } = participant;
+  const participants = new Map(roster.participants);
+  const lobby = new Map(roster.lobby);
+  (waiting ? lobby : participants).set(id, participant);
+  (waiting ? participants : lobby).delete(id);
+  return { ...roster, participants, lobby };
+}
+
+function withoutParticipant(roster: Roster, id: number): Roster {
+  const participants = new Map(roster.participants);
+  const lobby = new Map(roster.lobby);
+  participants.delete(id);
+  lobby.delete(id);
+  const spotlightId = roster.spotlightId === id ? undefined : roster.spotlightId;
+  const speakers = roster.speakers.filter((speaker) => speaker !== id);
+  return { ...roster, participants, lobby, spotlightId, speakers };
+}
+
+function withChanged(roster: Roster, { number, atMs, change }: NumberedChange): Roster {
+  if (!("participantId" in change) || change.participantId === undefined) return roster;
+  const participant = roster.participants.get(change.participantId);
+  const more = changeOf(change, number, atMs);
+  if (participant === undefined || more === undefined) return roster;
+  const changed = { ...participant, ...more };
+  return { ...roster, participants: new Map(roster.participants).set(participant.id, changed) };
+}
+
+function changeOf(change: Change, number: bigint, atMs: number): Partial<Participant> | undefined {
+  switch (change.kind) {
+    case "muted":
+      return { muted: change.muted };
+    case "presence":
+      return { presence: change.presence, offlineReason: change.reason };
+    case "hand":
+      return { handRaised: change.raised ? number : 0n };
+    case "checkedIn":
+      return { checkedInAtMs: atMs };
+    case "host":
+      return { host: change.host };
+    case "named":
+      return { displayName: change.displayName };
+    default:
+      return undefined;
+  }
 }

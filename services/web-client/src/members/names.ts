@@ -3,6 +3,7 @@
 
 import { Store } from "../app/store";
 import type { Notice } from "../notices/notices";
+import { stayAt, stays } from "../session/state";
 import type { SessionState } from "../session/state";
 import type { Meeting } from "../session/wire";
 
@@ -80,14 +81,18 @@ export function followNames(state: Store<SessionState>, names: NameBook): void {
   let last = state.get();
   const follow = () => {
     const now = state.get();
-    const { identity, place, reading, roster, notices } = now;
+    const { identity, reading, notices } = now;
     if (last.identity !== undefined && last.identity.userId !== identity?.userId) names.forget();
     if (identity !== last.identity && identity !== undefined) names.learn([identity]);
-    if (place !== last.place && place.kind === "inside") names.learn([organiserOf(place.meeting)]);
+    for (const stay of stays(now)) {
+      const before = stayAt(last, stay.meeting.id);
+      if (before?.meeting !== stay.meeting) names.learn([organiserOf(stay.meeting)]);
+      const { participants } = stay.roster;
+      if (before?.roster.participants !== participants) names.learn(participants.values());
+    }
     if (reading !== last.reading && reading?.details !== undefined) {
       names.learn([organiserOf(reading.details.meeting), ...reading.details.participants]);
     }
-    if (roster.participants !== last.roster.participants) names.learn(roster.participants.values());
     if (notices !== last.notices) names.learn(notices.pending.map(senderOf));
     last = now;
   };

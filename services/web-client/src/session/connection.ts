@@ -3,6 +3,9 @@
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timerBeat } from "../app/beat";
+import type { Beat } from "../app/beat";
+import { Store } from "../app/store";
 import {
   RelayMessageSchema,
   TerminalMessageSchema,
@@ -15,17 +18,21 @@ import type {
 import { ConnectionLost, Refused, refusalReason } from "./refusal";
 
 /** How long opening, welcome included, may take. */
-const OPEN_TIMEOUT_MS = 8000;
+const OPEN_TIMEOUT_MS = 5000;
 /** How long an answer may take; the slowest, a log-in, is well under a second. */
 const ANSWER_TIMEOUT_MS = 10_000;
 /**
  * How long the answer may take to what the relay carries out beside everything else, in ms: it gives
- * other people's mail servers a minute.
+ * other people's mail servers a minute, and tries to pass operations on for as long as it lives.
  */
-const SLOW: ReadonlyMap<RequestKind, number> = new Map([["shareMeeting", 65_000]]);
-const PING_INTERVAL_MS = 5000;
-/** So many unanswered pings mean that the connection is lost. */
-const PINGS_MISSED_MAX = 2;
+const SLOW: ReadonlyMap<RequestKind, number> = new Map([
+  ["shareMeeting", 65_000],
+  ["operate", Number.POSITIVE_INFINITY],
+]);
+/** Without a word for so long the connection may be lost: people are told, in ms. */
+export const SILENT_AFTER_MS = 2000;
+/** Without a word for so long it is lost; by then the relay takes this terminal for lost, in ms. */
+export const LOST_AFTER_MS = 4000;
 
 type RequestBody = Exclude<TerminalMessage["body"], { case: undefined }>;
 type ReplyBody = Exclude<RelayMessage["body"], { case: undefined }>;
@@ -39,10 +46,9 @@ const ANSWERS = {
   requestJoinCredential: "joinCredential",
   join: "joined",
   mediaOffer: "mediaAnswer",
-  operate: "operationResult",
+  operate: "operationReceived",
   leave: "left",
   ping: "pong",
-  endMeeting: "meetingWasEnded",
   getLogInOptions: "logInOptions",
   beginOidcLogIn: "oidcRedirect",
   finishOidcLogIn: "identity",
@@ -59,6 +65,8 @@ const ANSWERS = {
   receiveNotices: "notices",
   dismissNotice: "noticeDismissed",
   deleteAttachment: "attachmentDeleted",
+  switchMeeting: "switched",
+  readChat: "chat",
 } as const satisfies Record<RequestKind, ReplyBody["case"]>;
 
 export type Answer<K extends RequestKind> = Extract<
@@ -70,8 +78,11 @@ export type RequestInit<K extends RequestKind> = Extract<
   { case: K }
 >["value"];
 
-/** What the relay says unasked about the meeting that this connection is in. */
-export type Unasked = Extract<ReplyBody, { case: "event" | "speakers" | "roster" }>;
+/** What the relay says unasked about a meeting that this connection is in. */
+export type Unasked =
+  | Extract<ReplyBody, { case: "event" | "speakers" | "roster" }>
+  /** The stay in this meeting is over, or must begin anew. */
+  | { case: "refusal"; value: Refused };
 /** What the relay says unasked to whoever is logged in. */
 export type PushedNotice = Extract<ReplyBody, { case: "notice" }>["value"];
 
@@ -85,27 +96,29 @@ interface Pending {
   kind: RequestKind;
   resolve(value: ReplyBody["value"]): void;
   reject(error: Error): void;
-  timer: ReturnType<typeof setTimeout>;
+  timer: ReturnType<typeof setTimeout> | undefined;
 }
 
 export class Connection {
   /** Rejects when the connection is over, with `ConnectionLost` or `Refused`; never resolves. */
   readonly ended: Promise<never>;
-  /** Takes what comes unasked about the meeting. */
-  onUnasked: (message: Unasked) => void = () => {};
+  /** True while the relay has not said a word for longer than it should. */
+  readonly silent = new Store(false);
   /** Takes notices, once they were asked for on this connection. */
   onNotice: (notice: PushedNotice) => void = () => {};
 
   private readonly pending = new Map<bigint, Pending>();
+  private readonly listeners = new Map<string, (message: Unasked) => void>();
   private nextRequestId = 1n;
-  private pingsMissed = 0;
-  private readonly pinger: ReturnType<typeof setInterval>;
+  private silence: ReturnType<typeof setTimeout> | undefined;
+  private readonly stopPinging: () => void;
   private reason: Error | undefined;
   private rejectEnded: (error: Error) => void = () => {};
 
   private constructor(
     private readonly socket: Socket,
     readonly welcome: Welcome,
+    beat: Beat,
   ) {
     this.ended = new Promise((_, reject) => (this.rejectEnded = reject));
     // Nobody may be waiting for the end when it comes.
@@ -113,11 +126,12 @@ export class Connection {
     socket.onmessage = (message) => this.receive(message.data);
     socket.onclose = (event) => this.end(new ConnectionLost("closed", String(event.code)));
     socket.onerror = () => this.end(new ConnectionLost("closed", "socket error"));
-    this.pinger = setInterval(() => this.checkLife(), PING_INTERVAL_MS);
+    this.stopPinging = beat(() => this.ping());
+    this.heard();
   }
 
   /** Resolves when the relay has said welcome. */
-  static open(socket: Socket): Promise<Connection> {
+  static open(socket: Socket, beat: Beat = timerBeat): Promise<Connection> {
     socket.binaryType = "arraybuffer";
     return new Promise((resolve, reject) => {
       const fail = (detail: string) => {
@@ -139,13 +153,21 @@ export class Connection {
         }
         if (first?.body.case !== "welcome") return fail("no welcome");
         clearTimeout(timer);
-        resolve(new Connection(socket, first.body.value));
+        resolve(new Connection(socket, first.body.value, beat));
       };
     });
   }
 
   get open(): boolean {
     return this.reason === undefined;
+  }
+
+  /** Takes what comes unasked about this meeting, until the result is called. */
+  listen(meetingId: string, listener: (message: Unasked) => void): () => void {
+    this.listeners.set(meetingId, listener);
+    return () => {
+      if (this.listeners.get(meetingId) === listener) this.listeners.delete(meetingId);
+    };
   }
 
   /** Asks the relay. Rejects with `Refused` or `ConnectionLost`. */
@@ -160,10 +182,7 @@ export class Connection {
         kind,
         resolve: resolve as (value: ReplyBody["value"]) => void,
         reject,
-        timer: setTimeout(
-          () => this.end(new ConnectionLost("silent", `no answer to ${kind}`)),
-          SLOW.get(kind) ?? ANSWER_TIMEOUT_MS,
-        ),
+        timer: this.deadline(kind),
       });
       this.socket.send(toBinary(TerminalMessageSchema, message));
     });
@@ -173,8 +192,15 @@ export class Connection {
     this.end(new ConnectionLost("closed", "by this side"));
   }
 
+  private deadline(kind: RequestKind): ReturnType<typeof setTimeout> | undefined {
+    const ms = SLOW.get(kind) ?? ANSWER_TIMEOUT_MS;
+    if (!Number.isFinite(ms)) return undefined;
+    return setTimeout(() => this.end(new ConnectionLost("silent", `no answer to ${kind}`)), ms);
+  }
+
   private receive(data: unknown): void {
     if (this.reason !== undefined) return;
+    this.heard();
     const message = decode(data);
     if (message === undefined) return this.end(new ConnectionLost("closed", "unreadable message"));
     const { body, inReplyTo } = message;
@@ -188,39 +214,61 @@ export class Connection {
       request.reject(new ConnectionLost("closed", "answer of the wrong kind"));
       return this.end(new ConnectionLost("closed", "answer of the wrong kind"));
     }
+    this.receiveUnasked(message, body);
+  }
+
+  private receiveUnasked({ meetingId, inReplyTo }: RelayMessage, body: ReplyBody): void {
     switch (body.case) {
       case "event":
+        return this.pass(body.value.meetingId || meetingId, body);
       case "speakers":
       case "roster":
-        return this.onUnasked(body);
+        return this.pass(meetingId, body);
       case "notice":
         return this.onNotice(body.value);
       case "draining":
         return this.end(new ConnectionLost("draining"));
       case "refusal":
         // An answer to a request that was given up says nothing about the session.
-        return inReplyTo === 0n ? this.end(refused(body.value)) : undefined;
+        if (inReplyTo !== 0n) return;
+        if (meetingId === "") return this.end(refused(body.value));
+        return this.pass(meetingId, { case: "refusal", value: refused(body.value) });
       default:
         return;
     }
   }
 
-  private checkLife(): void {
-    if (this.pingsMissed >= PINGS_MISSED_MAX) {
-      return this.end(new ConnectionLost("silent", "no pong"));
-    }
-    this.pingsMissed += 1;
-    this.request("ping", {}).then(
-      () => (this.pingsMissed = 0),
-      // A refused ping is a sign of life too; a lost connection ends by itself.
-      () => (this.pingsMissed = 0),
-    );
+  /** What names no meeting is about the only one. */
+  private pass(meetingId: string, message: Unasked): void {
+    const only = this.listeners.size === 1 ? [...this.listeners.values()][0] : undefined;
+    const listener = meetingId === "" ? only : this.listeners.get(meetingId);
+    listener?.(message);
+  }
+
+  /** Every word of the relay is a sign of life. */
+  private heard(): void {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => this.miss(), SILENT_AFTER_MS);
+    this.silent.set(false);
+  }
+
+  private miss(): void {
+    const lost = new ConnectionLost("silent", "not a word");
+    this.silence = setTimeout(() => this.end(lost), LOST_AFTER_MS - SILENT_AFTER_MS);
+    this.silent.set(true);
+  }
+
+  private ping(): void {
+    // A refused ping is a sign of life too; a lost connection ends by itself.
+    this.request("ping", {}).catch(() => {});
   }
 
   private end(reason: Error): void {
     if (this.reason !== undefined) return;
     this.reason = reason;
-    clearInterval(this.pinger);
+    this.stopPinging();
+    clearTimeout(this.silence);
+    this.listeners.clear();
     for (const request of this.pending.values()) {
       clearTimeout(request.timer);
       const begun = SLOW.has(request.kind) && isIdle(reason);

@@ -22,6 +22,8 @@ export interface Plan {
   readonly startsAtMs: number | undefined;
   readonly invited: readonly Invited[];
   readonly shared: boolean;
+  /** Outsiders wait until somebody lets them in. */
+  readonly lobby: boolean;
 }
 
 /** What of a meeting is to be changed; undefined stays as it is. */
@@ -30,6 +32,7 @@ export interface Change {
   /** Empty: none. */
   readonly password: string | undefined;
   readonly startsAtMs: number | undefined;
+  readonly lobby: boolean | undefined;
 }
 
 export class Desk {
@@ -48,11 +51,12 @@ export class Desk {
 
   /** The new meeting's id; if there is none, the session's state has the problem. */
   async create(plan: Plan): Promise<string | undefined> {
-    const { subject, password, shared, invited } = plan;
+    const { subject, password, shared, invited, lobby } = plan;
     const created = await this.session.askAs("create", "createMeeting", {
       subject,
       password,
       shared,
+      lobby,
       memberUserIds: invited.map(({ userId }) => userId),
       hostUserIds: invited.filter(({ host }) => host).map(({ userId }) => userId),
       ...startsAt(plan.startsAtMs),
@@ -65,12 +69,13 @@ export class Desk {
   }
 
   async update(meetingId: string, change: Change): Promise<Outcome<void>> {
-    const { subject, password } = change;
+    const { subject, password, lobby } = change;
     return nothing(
       await this.session.ask("updateMeeting", {
         meetingId,
         ...(subject === undefined ? {} : { subject }),
         ...(password === undefined ? {} : { password }),
+        ...(lobby === undefined ? {} : { lobby }),
         ...startsAt(change.startsAtMs),
       }),
     );

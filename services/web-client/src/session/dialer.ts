@@ -1,5 +1,6 @@
 // The connection that everything of this page shares: opened when it is needed, one at a time.
 
+import type { Beat } from "../app/beat";
 import { backoffMs, pause } from "./backoff";
 import { Connection } from "./connection";
 import type { Socket } from "./connection";
@@ -15,6 +16,7 @@ export class Dialer {
   constructor(
     private readonly openSocket: () => Socket,
     private readonly connected: (connection: Connection) => void,
+    private readonly beat?: Beat,
   ) {}
 
   /** The open connection, or a new one. Rejects with `ConnectionLost` or `Refused`. */
@@ -44,7 +46,7 @@ export class Dialer {
   }
 
   private async open(): Promise<Connection> {
-    const connection = await Connection.open(this.openSocket());
+    const connection = await Connection.open(this.openSocket(), this.beat);
     this.connection = connection;
     this.connected(connection);
     return connection;

@@ -5,6 +5,7 @@ const ALGORITHM = { name: "ECDSA", namedCurve: "P-256" } as const;
 const SIGNATURE = { name: "ECDSA", hash: "SHA-256" } as const;
 const JOIN_LABEL = "tributary-join-v1";
 const REFRESH_LABEL = "tributary-refresh-v1";
+const OPERATION_LABEL = "tributary-operation-v1";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -39,6 +40,11 @@ export class TerminalKey {
     return this.sign(await refreshChallenge(signedAt, identityToken));
   }
 
+  /** Signature of an encoded operation, so that a relay can neither change nor invent one. */
+  async signOperation(envelope: Uint8Array): Promise<Bytes> {
+    return this.sign(operationChallenge(envelope));
+  }
+
   private async sign(challenge: Bytes): Promise<Bytes> {
     return new Uint8Array(await crypto.subtle.sign(SIGNATURE, this.kept.privateKey, challenge));
   }
@@ -54,6 +60,15 @@ export function refreshChallenge(signedAt: bigint, identityToken: string): Promi
   const seconds = new DataView(new ArrayBuffer(8));
   seconds.setBigUint64(0, signedAt);
   return challengeOf(REFRESH_LABEL, new Uint8Array(seconds.buffer), identityToken);
+}
+
+/** The bytes that are signed: label ‖ 0x00 ‖ envelope. */
+export function operationChallenge(envelope: Uint8Array): Bytes {
+  const head = new TextEncoder().encode(`${OPERATION_LABEL}\0`);
+  const bytes = new Uint8Array(head.length + envelope.length);
+  bytes.set(head, 0);
+  bytes.set(envelope, head.length);
+  return bytes;
 }
 
 async function challengeOf(label: string, fresh: Uint8Array, hashed: string): Promise<Bytes> {

@@ -4,9 +4,21 @@ import type { RefusalReason } from "./refusal";
 import { ConnectionLost, Refused } from "./refusal";
 
 /** Why the terminal is not, or not any more, connected to its meeting. */
-export type Hindrance = "lost" | "draining" | "tryAgain";
+export type Hindrance =
+  | "lost"
+  | "draining"
+  | "tryAgain"
+  /** The relay has not answered for a moment; the connection may yet live. */
+  | "silent";
 /** Why a meeting is over for this terminal. */
-export type OverReason = "left" | "ended" | "replaced" | "removed";
+export type OverReason =
+  | "left"
+  | "ended"
+  | "replaced"
+  /** Taken out by a host, or not allowed any more. */
+  | "removed"
+  /** Not let in from the lobby. */
+  | "sentAway";
 
 export type Step =
   /** Wait, connect and join again. */
@@ -24,6 +36,8 @@ export interface Situation {
   inside: boolean;
   /** True if a join credential from an earlier connection was used. */
   heldCredential: boolean;
+  /** True if that was as far as the lobby. */
+  waiting?: boolean;
 }
 
 export function afterFailure(failure: unknown, situation: Situation): Step {
@@ -32,7 +46,8 @@ export function afterFailure(failure: unknown, situation: Situation): Step {
   return { kind: "retry", hindrance: draining ? "draining" : "lost" };
 }
 
-function afterRefusal(reason: RefusalReason, { inside, heldCredential }: Situation): Step {
+function afterRefusal(reason: RefusalReason, situation: Situation): Step {
+  const { inside, heldCredential, waiting = false } = situation;
   switch (reason) {
     case "replaced":
       return { kind: "over", reason: "replaced" };
@@ -46,6 +61,13 @@ function afterRefusal(reason: RefusalReason, { inside, heldCredential }: Situati
     case "wrongPassword":
     case "forbidden":
       return inside ? { kind: "over", reason: "removed" } : { kind: "giveUp", reason };
+    case "meetingLocked":
+      // Who was in can always come back; who waited before the door can't.
+      if (inside && !waiting) return { kind: "retry", hindrance: "tryAgain" };
+      return { kind: "giveUp", reason };
+    case "removed":
+    case "sentAway":
+      return inside ? { kind: "over", reason } : { kind: "giveUp", reason };
     case "credentialExpired":
       return { kind: "renew", hindrance: "tryAgain" };
     case "badCredential":

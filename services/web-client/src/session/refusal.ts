@@ -20,6 +20,9 @@ const REASONS = {
   [RefusalCode.FORBIDDEN]: "forbidden",
   [RefusalCode.OPERATION_CONFLICT]: "operationConflict",
   [RefusalCode.WRONG_PASSWORD]: "wrongPassword",
+  [RefusalCode.MEETING_LOCKED]: "meetingLocked",
+  [RefusalCode.REMOVED]: "removed",
+  [RefusalCode.SENT_AWAY]: "sentAway",
 } as const satisfies Record<RefusalCode, string>;
 
 export type RefusalReason = (typeof REASONS)[RefusalCode];

@@ -1,27 +1,33 @@
 // The page's session with its relay: entering, the stay in a meeting, and asking in somebody's name.
 // Everything it learns goes into `state`; it touches no DOM.
 
+import type { Beat } from "../app/beat";
 import { Store } from "../app/store";
-import { Attendance } from "./attendance";
-import type { AudioLink } from "./attendance";
-import { pause } from "./backoff";
-import { Caretaker } from "./caretaker";
+import type { Notice } from "../notices/notices";
+import type { PostponedMemory } from "../notices/postponed";
+import type { Act } from "../operations/act";
+import type { OperationMemory } from "../operations/memory";
+import type { Whisper } from "../talk/whisper";
+import type { AudioLink } from "./audio";
 import { Bearer } from "./bearer";
+import { Caretaker } from "./caretaker";
+import { ChatReader } from "./chat-reader";
 import type { Answer, Connection, RequestInit, RequestKind, Socket } from "./connection";
 import { Dialer } from "./dialer";
 import { keysAvailable } from "./key";
 import type { TerminalKey } from "./key";
 import { outcomeOf, wasUnheard } from "./refusal";
 import type { Outcome } from "./refusal";
-import { detailsOn, initialState, meetingIdAt, reduce } from "./state";
+import { detailsOn, entryAt, initialState, meetingIdAt, reduce } from "./state";
 import type { Activity, SessionAction, SessionState } from "./state";
+import { Stays } from "./stays";
 import type { TabMemory } from "./tab";
 import { identityOf, logInOptionsOf } from "./wire";
 import type { Identity, LogInOptions } from "./wire";
 import { detailsOf } from "./wire-details";
 
-/** Leaving does not wait longer than this for the relay's word, in ms. */
-const LEAVE_WAIT_MS = 1000;
+/** An invitation that was put off is told again after so long, in ms. */
+const LATER_MS = 5 * 60 * 1000;
 /** Changes of a meeting that come within this time are read together, in ms. */
 const READ_AFTER_MS = 300;
 /** What is asked for if it can't be known how one logs in. */
@@ -42,9 +48,13 @@ const READS: ReadonlySet<RequestKind> = new Set<RequestKind>([
 
 export interface World {
   openSocket(): Socket;
+  /** Goes on while the page is hidden; a timer if it is absent. */
+  readonly beat?: Beat;
   readonly audio: AudioLink;
   readonly key: () => Promise<TerminalKey>;
   readonly memory: TabMemory;
+  readonly operations: OperationMemory;
+  readonly postponed: PostponedMemory;
   readonly identity: Identity | undefined;
   saveIdentity(identity: Identity | undefined): void;
 }
@@ -54,17 +64,19 @@ export class Session {
   private readonly dialer: Dialer;
   private readonly bearer: Bearer;
   private readonly lifetime = new AbortController();
-  private attendance: Attendance | undefined;
+  private readonly stays: Stays;
+  private readonly chat: ChatReader;
   private caretaker: Caretaker | undefined;
   private rereading: ReturnType<typeof setTimeout> | undefined;
   /** Passwords that have let this person in, for what is asked for later. */
   private readonly passwords = new Map<string, string>();
 
   constructor(private readonly world: World) {
-    this.state = new Store(initialState(world.identity));
+    this.state = new Store(initialState(world.identity, world.postponed.load(Date.now())));
     this.dialer = new Dialer(
       () => world.openSocket(),
       ({ welcome }) => this.dispatch({ kind: "connected", relayName: welcome.relayName }),
+      world.beat,
     );
     this.bearer = new Bearer({
       state: () => this.state.get(),
@@ -74,6 +86,32 @@ export class Session {
       key: world.key,
       entered: (identity) => this.entered(identity, "refreshed"),
     });
+    const state = () => this.state.get();
+    const dispatch = (action: SessionAction) => this.dispatch(action);
+    this.chat = new ChatReader({
+      state,
+      dispatch,
+      dial: () => this.dialer.dial(),
+      settle: (meetingId, events) => this.stays.settle(meetingId, events),
+    });
+    this.stays = new Stays({
+      audio: world.audio,
+      key: world.key,
+      memory: world.memory,
+      operations: world.operations,
+      dialer: this.dialer,
+      state,
+      dispatch,
+      subscribe: (listener) => this.state.subscribe(listener),
+      renewIdentity: () => this.bearer.renewGuest(),
+      joined: (meetingId, password) => this.joined(meetingId, password),
+      detailsChanged: (meetingId) => this.detailsChanged(meetingId),
+    });
+  }
+
+  /** Holding and latching private talk in the live meeting. */
+  get talk(): Whisper {
+    return this.stays.whisper;
   }
 
   /** Begins to look after who is logged in: refreshing, notices. */
@@ -89,9 +127,16 @@ export class Session {
     this.caretaker.returned();
   }
 
-  /** Somebody comes back to the page. */
+  /** Somebody comes back to the page, or the network is there again. */
   returned(): void {
     this.caretaker?.returned();
+    this.stays.tryNow();
+  }
+
+  /** The page goes: its places are given back. What has no result is kept for after a reload. */
+  pageGone(): void {
+    void this.stays.leaveAll(true);
+    this.dispatch({ kind: "gone" });
   }
 
   async loadLogInOptions(): Promise<void> {
@@ -139,7 +184,9 @@ export class Session {
 
   logOut(): void {
     const identityToken = this.state.get().identity?.token;
+    void this.stays.leaveAll(false);
     this.world.memory.forgetCredentials();
+    this.world.operations.forgetAll();
     this.passwords.clear();
     this.dispatch({ kind: "identityGone", problem: undefined });
     if (identityToken === undefined) return;
@@ -192,45 +239,50 @@ export class Session {
     return this.passwords.get(meetingId) ?? "";
   }
 
-  /** Joins and stays; a stay in another meeting ends. Empty: no password, or the known one. */
+  /**
+   * Joins and stays; beside a meeting that one is live in, joins and switches. Empty: no password, or
+   * the known one.
+   */
   join(meetingId: string, typed: string): void {
     if (!keysAvailable()) return this.insecure("join");
-    if (this.attendance !== undefined) void this.sayLeave();
-    const password = typed || this.passwordOf(meetingId);
-    const attendance = new Attendance(
-      {
-        audio: this.world.audio,
-        key: this.world.key,
-        memory: this.world.memory,
-        state: () => this.state.get(),
-        dispatch: (action) => this.dispatch(action),
-        dial: () => this.dialer.dial(),
-        renewIdentity: () => this.bearer.renewGuest(),
-        joined: () => this.joined(meetingId, password),
-        detailsChanged: () => this.detailsChanged(meetingId),
-      },
-      meetingId,
-      password,
-    );
-    this.attendance = attendance;
-    void attendance.run().finally(() => {
-      if (this.attendance === attendance) this.hangUp();
-    });
+    this.stays.join(meetingId, typed || this.passwordOf(meetingId));
   }
 
-  /** Leaves the meeting, or gives up joining it. */
-  leave(): void {
-    const inside = this.state.get().place.kind === "inside";
-    this.dispatch(inside ? { kind: "over", reason: "left" } : { kind: "outside" });
-    void this.sayLeave();
+  /** Is live in the other meeting; the place in this one is kept. */
+  async switchTo(meetingId: string): Promise<void> {
+    await this.stays.switchTo(meetingId);
+    if (meetingIdAt(this.state.get().place) === meetingId) this.knowDetails(meetingId);
   }
 
-  /** Ends the meeting for everybody. */
-  async endMeeting(): Promise<void> {
-    const ended = await this.asForm("end", (connection) => connection.request("endMeeting", {}));
-    if (ended === undefined) return;
-    this.dispatch({ kind: "over", reason: "ended" });
-    this.hangUp();
+  /** Leaves a meeting, the live one if none is named, or gives up joining it. */
+  leave(meetingId = meetingIdAt(this.state.get().place)): void {
+    if (meetingId !== undefined) void this.stays.leave(meetingId);
+  }
+
+  /** Leaves both meetings for somewhere else on the page. */
+  leaveAll(): void {
+    void this.stays.leaveAll(false);
+    this.dispatch({ kind: "outside" });
+  }
+
+  /** Does something in a meeting, the live one if none is named; undefined if it can't be done. */
+  act(act: Act, meetingId?: string): string | undefined {
+    return this.stays.act(act, meetingId);
+  }
+
+  /** In the meeting, but not at the device; or back. */
+  setAway(away: boolean): void {
+    this.dispatch({ kind: "away", away });
+    this.stays.tellAll();
+  }
+
+  /** The chat of a meeting is looked at, or no longer. */
+  openChat(meetingId: string, open: boolean): void {
+    this.chat.open(meetingId, open);
+  }
+
+  readEarlierChat(meetingId: string): Promise<void> {
+    return this.chat.readEarlier(meetingId);
   }
 
   /** From the end of a meeting back to the start. */
@@ -240,6 +292,27 @@ export class Session {
 
   forgetProblem(): void {
     this.dispatch({ kind: "problemSeen" });
+  }
+
+  forgetHint(id: number): void {
+    this.dispatch({ kind: "hintSeen", id });
+  }
+
+  /** Follows an invitation; the notice goes when the terminal is in. */
+  accept({ meetingId }: Notice): void {
+    this.join(meetingId, "");
+  }
+
+  /** The user does not want to come. */
+  decline(noticeId: string): Promise<void> {
+    return this.dismissNotice(noticeId);
+  }
+
+  /** Not now: it is told again in five minutes. */
+  later(noticeId: string): void {
+    const untilMs = Date.now() + LATER_MS;
+    this.dispatch({ kind: "notices", action: { kind: "putOff", noticeId, untilMs } });
+    this.world.postponed.save(this.state.get().notices.putOff);
   }
 
   /** The user has dealt with a notice; if the relay can't be told, it comes again another day. */
@@ -307,6 +380,11 @@ export class Session {
 
   private joined(meetingId: string, password: string): void {
     this.passwords.set(meetingId, password);
+    void this.chat.read(meetingId);
+    this.knowDetails(meetingId);
+  }
+
+  private knowDetails(meetingId: string): void {
     const { identity } = this.state.get();
     // What somebody with an account may do in the meeting is to be known; guests can do nothing more.
     const unread = detailsOn(this.state.get(), meetingId) === undefined;
@@ -319,27 +397,7 @@ export class Session {
     if (role === "outsider" || this.rereading !== undefined) return;
     this.rereading = setTimeout(() => {
       this.rereading = undefined;
-      if (meetingIdAt(this.state.get().place) === meetingId) void this.readMeeting(meetingId);
+      if (entryAt(this.state.get(), meetingId) !== undefined) void this.readMeeting(meetingId);
     }, READ_AFTER_MS);
-  }
-
-  /** Tells the relay and closes; what comes next starts on a new connection. */
-  private async sayLeave(): Promise<void> {
-    const { attendance } = this;
-    const connection = this.dialer.detach();
-    this.attendance = undefined;
-    attendance?.stop();
-    if (connection === undefined) return;
-    if (attendance !== undefined) {
-      const left = connection.request("leave", {}).catch(() => undefined);
-      await Promise.race([left, pause(LEAVE_WAIT_MS, this.lifetime.signal)]);
-    }
-    connection.close();
-  }
-
-  private hangUp(): void {
-    this.attendance?.stop();
-    this.attendance = undefined;
-    this.dialer.detach()?.close();
   }
 }

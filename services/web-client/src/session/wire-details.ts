@@ -7,10 +7,11 @@ import { MemberRole as WireMemberRole } from "../gen/tributary/registry/v1/regis
 import type * as registry from "../gen/tributary/registry/v1/registry_pb";
 import type * as terminal from "../gen/tributary/terminal/v1/terminal_pb";
 import type { Attachment } from "../attachments/attachment";
-import type { Participant } from "../meeting/roster";
+import type { Participant } from "../meeting/participant";
 import type { FoundUser, Member, MemberRole, Role } from "../members/people";
-import { meetingOf, participantOf, timeOf } from "./wire";
+import { meetingOf, timeOf } from "./wire";
 import type { Meeting } from "./wire";
+import { participantOf } from "./wire-events";
 
 /** What somebody who may read a meeting knows of it. */
 export interface MeetingDetails {

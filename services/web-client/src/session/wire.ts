@@ -1,14 +1,10 @@
-// From the relay's messages to the words of this client: who is logged in, the meeting, who is in it
-// and what happens there. Beside the `wire-*` files nothing reads generated types.
+// From the relay's messages to the words of this client: who is logged in, and the meeting. Beside
+// the `wire-*` files nothing reads generated types.
 
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type * as credential from "../gen/tributary/credential/v1/credential_pb";
-import type * as event from "../gen/tributary/event/v1/event_pb";
-import { LeaveReason } from "../gen/tributary/event/v1/event_pb";
 import type * as registry from "../gen/tributary/registry/v1/registry_pb";
-import type * as terminal from "../gen/tributary/terminal/v1/terminal_pb";
-import type { Change, NumberedChange, Participant, Snapshot } from "../meeting/roster";
 import { clockOffsetOf } from "./identity";
 
 export interface Identity {
@@ -26,11 +22,15 @@ export interface Identity {
 
 export interface Meeting {
   readonly id: string;
+  /** Which owns it; empty if it is not known. */
+  readonly organisation: string;
   readonly subject: string;
   readonly organiserUserId: string;
   /** Empty if it is not known. */
   readonly organiserName: string;
   readonly hasPassword: boolean;
+  /** Outsiders wait until somebody lets them in. */
+  readonly lobby: boolean;
   /** Unix time in ms; undefined if it is not scheduled. */
   readonly startsAtMs: number | undefined;
   /** Unix time in ms; undefined while it is not over. */
@@ -67,24 +67,15 @@ export function logInOptionsOf(message: credential.GetLogInOptionsResponse): Log
 export function meetingOf(message: registry.Meeting | undefined, meetingId: string): Meeting {
   return {
     id: message?.meetingId || meetingId,
+    organisation: message?.organisation ?? "",
     subject: message?.subject ?? "",
     organiserUserId: message?.organiserUserId ?? "",
     organiserName: message?.organiserDisplayName ?? "",
     hasPassword: message?.hasPassword ?? false,
+    lobby: message?.lobby ?? false,
     startsAtMs: optionalTimeOf(message?.startsAt),
     endedAtMs: optionalTimeOf(message?.endedAt),
   };
-}
-
-export function snapshotOf(message: terminal.Roster | undefined): Snapshot {
-  return {
-    participants: (message?.participants ?? []).map(participantOf),
-    eventNumber: message?.eventNumber ?? 0n,
-  };
-}
-
-export function numberedChangeOf(message: event.MeetingEvent): NumberedChange {
-  return { number: message.number, change: changeOf(message.body) };
 }
 
 /** Unix time in ms; without a time, for ever. */
@@ -94,47 +85,4 @@ export function timeOf(timestamp: Timestamp | undefined): number {
 
 export function optionalTimeOf(timestamp: Timestamp | undefined): number | undefined {
   return timestamp === undefined ? undefined : timestampMs(timestamp);
-}
-
-export function participantOf(message: event.Participant): Participant {
-  return {
-    id: message.participantId,
-    userId: message.userId,
-    displayName: message.displayName,
-    guest: message.guest,
-    relayId: message.relayId,
-    relayName: message.relayName,
-    muted: message.muted,
-  };
-}
-
-function changeOf(body: event.MeetingEvent["body"]): Change {
-  switch (body.case) {
-    case "joined":
-      if (body.value.participant === undefined) return { kind: "unknown" };
-      return { kind: "joined", participant: participantOf(body.value.participant) };
-    case "left":
-      return {
-        kind: "left",
-        participantId: body.value.participantId,
-        lost:
-          body.value.reason === LeaveReason.TERMINAL_LOST ||
-          body.value.reason === LeaveReason.RELAY_LOST,
-      };
-    case "muted":
-      return {
-        kind: "muted",
-        participantId: body.value.participantId,
-        muted: body.value.muted,
-      };
-    case "ended":
-      return { kind: "ended" };
-    case "meetingChanged":
-      return { kind: "renamed", subject: body.value.subject };
-    case "membersChanged":
-    case "attachmentsChanged":
-      return { kind: "detailsChanged" };
-    case undefined:
-      return { kind: "unknown" };
-  }
 }

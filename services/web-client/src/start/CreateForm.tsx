@@ -24,6 +24,7 @@ export function CreateForm() {
   const [wrongTime, setWrongTime] = useState(false);
   const [invited, setInvited] = useState<readonly Invited[] | undefined>(undefined);
   const [shared, setShared] = useState(true);
+  const [lobby, setLobby] = useState(false);
   const [password, setPassword] = useState<string | undefined>(undefined);
   const submit = async (event: Event) => {
     event.preventDefault();
@@ -37,6 +38,7 @@ export function CreateForm() {
       startsAtMs: time === "now" ? undefined : time,
       invited: invited ?? [],
       shared,
+      lobby,
     });
     if (meetingId !== undefined) navigation.toMeeting(meetingId);
   };
@@ -100,6 +102,12 @@ export function CreateForm() {
         hint={t.create.sharedHint}
         checked={shared}
         onChange={setShared}
+      />
+      <Checkbox
+        label={t.hosting.lobby}
+        hint={t.hosting.lobbyHint}
+        checked={lobby}
+        onChange={setLobby}
       />
       <ProblemNotice during={["create"]} />
       <Button type="submit" busy={busy === "create"} disabled={subject.trim() === ""}>

@@ -7,6 +7,7 @@ import { savePreferences } from "../app/preferences";
 import { useStore } from "../app/store";
 import { useMessages } from "../i18n/context";
 import { AudioSettings } from "../media/AudioSettings";
+import { entryAt, liveStay } from "../session/places";
 import type { Identity } from "../session/wire";
 import { Button } from "../view/Button";
 import { Checkbox, TextField } from "../view/fields";
@@ -21,10 +22,13 @@ interface Props {
 export function JoinForm({ meetingId, initialName, identity }: Props) {
   const t = useMessages();
   const { session } = useServices();
-  const { busy, place } = useStore(session.state);
+  const state = useStore(session.state);
+  const { busy } = state;
+  const live = liveStay(state) !== undefined;
   const [name, setName] = useState(initialName);
   const [password, setPassword] = useState("");
-  const joining = place.kind === "joining" || busy === "guest";
+  const entry = entryAt(state, meetingId);
+  const joining = entry?.kind === "joining" || busy === "guest";
   const submit = async (event: Event) => {
     event.preventDefault();
     if (identity === undefined) {
@@ -49,17 +53,23 @@ export function JoinForm({ meetingId, initialName, identity }: Props) {
       ) : (
         <p class="joining-as">
           {t.preJoin.joiningAs(identity.displayName)}
-          <Button kind="text" onClick={() => session.logOut()}>
-            {t.preJoin.notYou}
-          </Button>
+          {!live && (
+            <Button kind="text" onClick={() => session.logOut()}>
+              {t.preJoin.notYou}
+            </Button>
+          )}
         </p>
       )}
-      <AudioSettings brief />
-      <JoinMuted />
+      {!live && (
+        <>
+          <AudioSettings brief />
+          <JoinMuted />
+        </>
+      )}
       <PasswordPart meetingId={meetingId} value={password} onInput={setPassword} />
       <ProblemNotice during={["join", "guest"]} />
       {joining ? (
-        <Joining />
+        <Joining meetingId={meetingId} />
       ) : (
         <Button kind="primary" type="submit">
           {t.preJoin.join}
@@ -133,16 +143,16 @@ const PASSWORD_MAY_HELP: ReadonlySet<string> = new Set([
   "passwordNeeded",
 ]);
 
-function Joining() {
+function Joining({ meetingId }: { meetingId: string }) {
   const t = useMessages();
   const { session } = useServices();
-  const { place } = useStore(session.state);
-  const hindrance = place.kind === "joining" ? place.hindrance : undefined;
+  const entry = entryAt(useStore(session.state), meetingId);
+  const hindrance = entry?.kind === "joining" ? entry.hindrance : undefined;
   return (
     <div class="joining">
       <span class="spinner" aria-hidden="true" />
       <span role="status">{t.joining[hindrance ?? "connecting"]}</span>
-      <Button onClick={() => session.leave()}>{t.preJoin.cancel}</Button>
+      <Button onClick={() => session.leave(meetingId)}>{t.preJoin.cancel}</Button>
     </div>
   );
 }

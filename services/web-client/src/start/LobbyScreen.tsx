@@ -4,6 +4,8 @@ import { useState } from "preact/hooks";
 import { useServices } from "../app/context";
 import { meetingAddressOf } from "../app/route";
 import { useMessages } from "../i18n/context";
+import { useStore } from "../app/store";
+import { liveStay } from "../session/places";
 import type { Identity } from "../session/wire";
 import { Button } from "../view/Button";
 import { TextField } from "../view/fields";
@@ -14,13 +16,16 @@ import { MyMeetings } from "./MyMeetings";
 export function LobbyScreen({ identity }: { identity: Identity }) {
   const t = useMessages();
   const { session } = useServices();
+  const live = liveStay(useStore(session.state)) !== undefined;
   return (
     <Shell>
       <div class="hero">
         <h1>{t.lobby.welcome(identity.displayName)}</h1>
-        <Button kind="text" onClick={() => session.logOut()}>
-          {identity.guest ? t.lobby.changeName : t.lobby.logOut}
-        </Button>
+        {!live && (
+          <Button kind="text" onClick={() => session.logOut()}>
+            {identity.guest ? t.lobby.changeName : t.lobby.logOut}
+          </Button>
+        )}
       </div>
       {!identity.guest && <MyMeetings />}
       <div class="card">

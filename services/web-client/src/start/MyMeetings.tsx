@@ -7,6 +7,7 @@ import { timeText } from "../app/time";
 import { useMessages, useTranslation } from "../i18n/context";
 import type { Messages } from "../i18n/messages";
 import { failureText } from "../i18n/problem";
+import { entryAt, liveStay } from "../session/places";
 import type { Outcome } from "../session/refusal";
 import type { Meeting } from "../session/wire";
 import { Button } from "../view/Button";
@@ -43,7 +44,7 @@ export function MyMeetings() {
 
 function MeetingRow({ meeting }: { meeting: Meeting }) {
   const { t, language } = useTranslation();
-  const { session, navigation } = useServices();
+  const { session } = useServices();
   const { identity } = useStore(session.state);
   const subject = meeting.subject || t.meeting.untitled;
   const facts = [
@@ -57,14 +58,31 @@ function MeetingRow({ meeting }: { meeting: Meeting }) {
         <span class="hint">{facts.filter(Boolean).join(" · ")}</span>
       </span>
       <span class="row-actions">
-        <Button
-          label={t.lobby.joinMeeting(subject)}
-          onClick={() => navigation.toMeeting(meeting.id)}
-        >
-          {t.lobby.join}
-        </Button>
+        <WayIn meetingId={meeting.id} subject={subject} />
       </span>
     </li>
+  );
+}
+
+/** Into the meeting, or back to it for who is in. */
+function WayIn({ meetingId, subject }: { meetingId: string; subject: string }) {
+  const t = useMessages();
+  const { session, navigation, mini } = useServices();
+  const state = useStore(session.state);
+  if (liveStay(state)?.meeting.id === meetingId) {
+    return <Button onClick={() => mini.close()}>{t.mini.restore}</Button>;
+  }
+  if (entryAt(state, meetingId)?.kind === "inside") {
+    return (
+      <Button onClick={() => void session.switchTo(meetingId)}>
+        {t.meetings.switchTo(subject)}
+      </Button>
+    );
+  }
+  return (
+    <Button label={t.lobby.joinMeeting(subject)} onClick={() => navigation.toMeeting(meetingId)}>
+      {t.lobby.join}
+    </Button>
   );
 }
 

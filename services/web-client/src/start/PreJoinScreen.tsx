@@ -8,10 +8,11 @@ import { useStore } from "../app/store";
 import { useMessages, useTranslation } from "../i18n/context";
 import type { Messages } from "../i18n/messages";
 import { PanelButtons, PanelContent, panelTitle, panelsFor } from "../meeting/panels";
-import type { PanelName } from "../meeting/panels";
+import type { AboutName } from "../meeting/panels";
 import { inOrder } from "../members/people";
 import type { Member } from "../members/people";
 import { useNames } from "../members/useNames";
+import { liveStay } from "../session/places";
 import { detailsOn } from "../session/state";
 import type { MeetingDetails } from "../session/wire-details";
 import { Button } from "../view/Button";
@@ -37,7 +38,10 @@ export function PreJoinScreen({ meetingId, initialName }: Props) {
     const waiting = session.state.get().place.kind !== "joining";
     if (userId !== undefined && waiting) void session.readMeeting(meetingId);
   }, [userId, session, meetingId]);
-  useEffect(() => void microphone.prepare(), [microphone]);
+  useEffect(() => {
+    // In another meeting the microphone stays as it is.
+    if (liveStay(session.state.get()) === undefined) void microphone.prepare();
+  }, [session, microphone]);
   const over = details?.meeting.endedAtMs !== undefined;
   return (
     <Shell>
@@ -161,7 +165,7 @@ function About({ details, over }: { details: MeetingDetails; over: boolean }) {
   const { meeting, role, attachments } = details;
   // Whoever has just made a link wants to hand it on; who wanted one and has none is told so there.
   const made = desk.linkOf(meeting.id) !== undefined || desk.lacksLink(meeting.id);
-  const [open, setOpen] = useState<PanelName | undefined>(made ? "share" : undefined);
+  const [open, setOpen] = useState<AboutName | undefined>(made ? "share" : undefined);
   const names = panelsFor(role, over);
   const empty = role === "outsider" && attachments.length === 0;
   if (empty) return null;

@@ -1,4 +1,4 @@
-// A person's initials on a colour of their own.
+// A person's initials on a colour of their own, with a dot that says whether they are there.
 
 /** One to two characters that stand for a name; of CJK names the last two, as is usual. */
 export function initialsOf(name: string): string {
@@ -18,10 +18,21 @@ export function hueOf(userId: string): number {
   return hash % 8;
 }
 
-export function Avatar(props: { name: string; userId: string; speaking: boolean }) {
+export type Dot = "online" | "away" | "offline";
+
+interface Props {
+  name: string;
+  userId: string;
+  speaking: boolean;
+  /** Its shape differs too, and what it says stands in words beside it. */
+  dot?: Dot | undefined;
+}
+
+export function Avatar({ name, userId, speaking, dot }: Props) {
   return (
-    <span class={`avatar hue-${hueOf(props.userId)} ${props.speaking ? "speaking" : ""}`}>
-      <span aria-hidden="true">{initialsOf(props.name)}</span>
+    <span class={`avatar hue-${hueOf(userId)} ${speaking ? "speaking" : ""}`}>
+      <span aria-hidden="true">{initialsOf(name)}</span>
+      {dot !== undefined && <span class={`presence ${dot}`} aria-hidden="true" />}
     </span>
   );
 }

@@ -13,6 +13,8 @@ export interface ButtonProps {
   class?: string;
   /** What is read out in place of the text, which it contains. */
   label?: string;
+  /** What is shown when the pointer rests on it. */
+  title?: string;
   pressed?: boolean;
   expanded?: boolean;
 }
@@ -26,6 +28,7 @@ export function Button(props: ButtonProps) {
       disabled={props.disabled === true || busy}
       aria-busy={busy}
       aria-label={props.label}
+      title={props.title}
       aria-pressed={props.pressed}
       aria-expanded={props.expanded}
       onClick={() => props.onClick?.()}

@@ -9,9 +9,14 @@
 )]
 
 mod access;
+mod attendance;
 mod databases;
+mod faults;
 mod media;
 mod meeting;
+mod operations;
+mod presence;
 mod recovery;
 mod refusals;
+mod room;
 mod shutdown;

@@ -1,6 +1,6 @@
 //! Bad inputs are refused clearly and disturb nobody.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,7 +16,7 @@ use tributary_contracts::credential::v1::{
     LogInResponse, LogOutRequest, LogOutResponse, RefreshIdentityRequest, RefreshIdentityResponse,
     RegisterGuestRequest, RegisterGuestResponse,
 };
-use tributary_contracts::registry::v1::{Operation, SetMuted, operation};
+use tributary_contracts::operation::v1::{Operation, SetMuted, SignedOperation, operation};
 use tributary_contracts::terminal::v1::relay_message::Body as Said;
 use tributary_contracts::terminal::v1::terminal_message::Body as Ask;
 use tributary_contracts::terminal::v1::{
@@ -25,13 +25,18 @@ use tributary_contracts::terminal::v1::{
 };
 use tributary_harness::{Options, RelayOptions, World};
 use tributary_join_credential::{JoinClaims, KeySet, SigningKey, TerminalKey};
-use tributary_terminal::protocol::{Connection, RequestError};
+use tributary_terminal::operations;
+use tributary_terminal::protocol::{Connection, RequestError, Requests};
+
+/// The session of everybody here.
+const SESSION: &str = "6f1c7c66-3c8e-4f3a-9d52-0b8a7e7b1c11";
 
 /// A world with one relay, a shared meeting, and somebody in it whom nothing must disturb.
 struct Stage {
     world: World,
     meeting_id: String,
     bystander: Connection,
+    operator: Operator,
 }
 
 impl Stage {
@@ -46,8 +51,9 @@ impl Stage {
         let organiser = directory.user("ada", "Ada", "a password for tests").await.unwrap();
         let meeting_id = directory.meeting(&organiser, "Refusals", true).await.unwrap();
         let mut bystander = Connection::connect(&world.relay_url(0).unwrap()).await.unwrap();
-        enter(&mut bystander, &meeting_id).await;
-        Self { world, meeting_id, bystander }
+        let operator = Operator::enter(&mut bystander, &meeting_id).await;
+        tokio::spawn(stay(bystander.requests()));
+        Self { world, meeting_id, bystander, operator }
     }
 
     async fn connect(&self) -> Connection {
@@ -57,28 +63,69 @@ impl Stage {
     /// Fails if the bystander's session has suffered, or the relay does not take newcomers.
     async fn is_undisturbed(&mut self) {
         assert!(matches!(self.bystander.request(Ask::Ping(Ping {})).await.unwrap(), Said::Pong(_)));
-        let muted = operation::Body::SetMuted(SetMuted { muted: true });
-        let result = self.bystander.request(operate(Some(muted))).await;
-        assert!(matches!(result, Ok(Said::OperationResult(_))), "{result:?}");
+        let received = self.bystander.request(self.operator.operate(Some(muted()))).await;
+        assert!(matches!(received, Ok(Said::OperationReceived(_))), "{received:?}");
         let mut newcomer = self.connect().await;
         enter(&mut newcomer, &self.meeting_id).await;
     }
 }
 
-fn operate(body: Option<operation::Body>) -> Ask {
-    let mut bytes: [u8; 16] = std::array::from_fn(|_| 0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
-    bytes.copy_from_slice(&now.to_be_bytes());
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let operation_id = format!(
-        "{}-{}-4{}-8{}-{}",
-        &hex[0..8],
-        &hex[8..12],
-        &hex[13..16],
-        &hex[17..20],
-        &hex[20..32]
-    );
-    Ask::Operate(Operate { operation: Some(Operation { operation_id, body }) })
+/// Shows the relay that a terminal is still there; ends with the connection.
+async fn stay(requests: Requests) {
+    while requests.request(Ask::Ping(Ping {})).await.is_ok() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+fn muted() -> operation::Body {
+    operation::Body::SetMuted(SetMuted { muted: true })
+}
+
+/// Somebody who is in a meeting and can sign what they do there.
+struct Operator {
+    key: TerminalKey,
+    next: Operation,
+}
+
+impl Operator {
+    /// Comes in.
+    async fn enter(connection: &mut Connection, meeting_id: &str) -> Self {
+        let key = TerminalKey::generate().unwrap();
+        let joined = enter_with(connection, meeting_id, &key).await;
+        let next = Operation {
+            organisation: "default".to_owned(),
+            meeting_id: meeting_id.to_owned(),
+            participant_id: joined.participant_id,
+            session_id: SESSION.to_owned(),
+            ..Operation::default()
+        };
+        Self { key, next }
+    }
+
+    /// The next operation.
+    fn operation(&mut self, body: Option<operation::Body>) -> Operation {
+        self.next.client_sequence += 1;
+        let not_after = SystemTime::now() + Duration::from_secs(60);
+        Operation {
+            operation_id: operations::new_id().to_string(),
+            not_after: Some(operations::time(not_after)),
+            body,
+            ..self.next.clone()
+        }
+    }
+
+    fn sign(&self, operation: &Operation) -> SignedOperation {
+        operations::sign(&self.key, operation).unwrap()
+    }
+
+    fn operate(&mut self, body: Option<operation::Body>) -> Ask {
+        let operation = self.operation(body);
+        carry(self.sign(&operation))
+    }
+}
+
+fn carry(signed: SignedOperation) -> Ask {
+    Ask::Operate(Operate { operation: Some(signed) })
 }
 
 async fn guest(connection: &mut Connection, key: &TerminalKey) -> Identity {
@@ -115,15 +162,18 @@ fn join(connection: &Connection, meeting_id: &str, credential: &str, key: &Termi
         join_credential: credential.to_owned(),
         public_key: key.public_key().to_vec(),
         proof: key.sign_join_proof(&connection.welcome().nonce, credential).unwrap(),
-        muted: false,
-        cursor: 0,
+        session_id: SESSION.to_owned(),
+        ..Join::default()
     })
 }
 
 async fn enter(connection: &mut Connection, meeting_id: &str) -> Joined {
-    let key = TerminalKey::generate().unwrap();
-    let credential = credential(connection, meeting_id, &key).await;
-    match connection.request(join(connection, meeting_id, &credential, &key)).await.unwrap() {
+    enter_with(connection, meeting_id, &TerminalKey::generate().unwrap()).await
+}
+
+async fn enter_with(connection: &mut Connection, meeting_id: &str, key: &TerminalKey) -> Joined {
+    let credential = credential(connection, meeting_id, key).await;
+    match connection.request(join(connection, meeting_id, &credential, key)).await.unwrap() {
         Said::Joined(joined) => joined,
         other => panic!("expected to be in, got {other:?}"),
     }
@@ -131,7 +181,7 @@ async fn enter(connection: &mut Connection, meeting_id: &str) -> Joined {
 
 /// What the relay says next by itself; none if it has closed the connection.
 async fn next(connection: &mut Connection) -> Option<RelayMessage> {
-    let deadline = std::time::Duration::from_secs(10);
+    let deadline = Duration::from_secs(10);
     tokio::time::timeout(deadline, connection.next()).await.expect("the relay says nothing")
 }
 
@@ -323,19 +373,64 @@ async fn a_message_that_is_too_large_ends_its_connection_only() {
     stage.is_undisturbed().await;
 }
 
+/// An operation of somebody who has not joined anything.
+fn stray() -> Operation {
+    Operation {
+        organisation: "default".to_owned(),
+        meeting_id: "1".to_owned(),
+        participant_id: 1,
+        session_id: SESSION.to_owned(),
+        ..Operation::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_that_a_relay_can_see_to_be_wrong_are_refused_and_the_session_lives() {
+    let mut stage = Stage::set().await;
+    let mut connection = stage.connect().await;
+    let mut operator = Operator::enter(&mut connection, &stage.meeting_id).await;
+    let mut wrong = Vec::new();
+    for change in [
+        |operation: &mut Operation| operation.participant_id += 1,
+        |operation: &mut Operation| operation.organisation = "elsewhere".to_owned(),
+        |operation: &mut Operation| operation.meeting_id = "1".to_owned(),
+        |operation: &mut Operation| operation.session_id = operations::new_id().to_string(),
+    ] {
+        let mut operation = operator.operation(Some(muted()));
+        change(&mut operation);
+        wrong.push(operator.sign(&operation));
+    }
+    let operation = operator.operation(Some(muted()));
+    let right = operator.sign(&operation);
+    let other = operations::sign(&TerminalKey::generate().unwrap(), &operation).unwrap();
+    wrong.push(SignedOperation { signature: other.signature.clone(), ..right.clone() });
+    wrong.push(SignedOperation { signature: Vec::new(), ..right.clone() });
+    wrong.push(SignedOperation { envelope: b"nonsense".to_vec(), ..right.clone() });
+    wrong.push(SignedOperation { envelope: vec![0x0a; 20 * 1024], ..right.clone() });
+    wrong.push(SignedOperation::default());
+    wrong.push(other);
+    let directory = stage.world.directory().unwrap();
+    let before = directory.log(&stage.meeting_id).await.unwrap();
+    for signed in wrong {
+        let (_, message) = refused(connection.request(carry(signed)).await);
+        assert!(!message.is_empty());
+    }
+    assert!(matches!(connection.request(Ask::Ping(Ping {})).await.unwrap(), Said::Pong(_)));
+    assert_eq!(directory.log(&stage.meeting_id).await.unwrap(), before);
+    // And the right one is taken all the same.
+    let received = connection.request(carry(right)).await;
+    assert!(matches!(received, Ok(Said::OperationReceived(_))), "{received:?}");
+    stage.is_undisturbed().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_relay_does_not_know_is_refused_and_the_session_lives() {
     let mut stage = Stage::set().await;
     let mut connection = stage.connect().await;
 
-    check(
-        connection
-            .request(operate(Some(operation::Body::SetMuted(SetMuted { muted: true }))))
-            .await,
-        RefusalCode::OutOfOrder,
-    );
+    let mut operator = Operator { key: TerminalKey::generate().unwrap(), next: stray() };
+    check(connection.request(operator.operate(Some(muted()))).await, RefusalCode::OutOfOrder);
     enter(&mut connection, &stage.meeting_id).await;
-    check(connection.request(operate(None)).await, RefusalCode::Unsupported);
 
     // Request 77 with a body of field number 1000, empty.
     connection.send_bytes(vec![0x08, 77, 0xc2, 0x3e, 0x00]).await.unwrap();

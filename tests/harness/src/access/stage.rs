@@ -77,8 +77,7 @@ impl Stage {
         let mail = MailServer::start()?;
         let mut relays = Vec::new();
         for name in ["Office A", "Office B"] {
-            let port = Some(ports::free()?.port());
-            relays.push(RelayOptions { name: name.to_owned(), port });
+            relays.push(RelayOptions::at_port(name, ports::free()?.port()));
         }
         // The provider is told where the pages will be, and the services who the provider is.
         let pages: Vec<String> = relays

@@ -7,6 +7,8 @@
 //!   `access-control`, `mixer` or `relay N`
 //! - `meeting SUBJECT`: a new meeting of Ada's that is shared; answers its `meeting_id` and its `link`
 //! - `private-meeting SUBJECT`: the same, not shared; answers its `meeting_id`
+//! - `lobby-meeting SUBJECT`: one that is shared and in which outsiders wait in the lobby; answers its
+//!   `meeting_id` and its `link`
 //! - `scheduled SUBJECT SECONDS USER_NAME…`: one that begins in so many seconds, with these members;
 //!   the subject is one word; answers its `meeting_id`
 
@@ -35,6 +37,9 @@ struct Arguments {
     /// Name of a relay; repeat for more. "Office A" and "Office B" if not given.
     #[arg(long)]
     relay: Vec<String>,
+    /// Name of a relay that stands in a room; repeat for more. They come after the others.
+    #[arg(long)]
+    room: Vec<String>,
     /// The OpenID provider `test`, called "Test ID", is there, or will be when somebody logs in by it.
     #[arg(long)]
     oidc_issuer: Option<String>,
@@ -52,6 +57,7 @@ impl Arguments {
         if !self.relay.is_empty() {
             options.relays = self.relay.iter().map(|name| RelayOptions::named(name)).collect();
         }
+        options.relays.extend(self.room.iter().map(|name| RelayOptions::room(name)));
         options.oidc = self.oidc_issuer.as_deref().map(OidcServer::provider_at);
         if self.no_guests {
             options = options.configured("credential.guests = false")?;
@@ -131,6 +137,11 @@ impl Stage {
                 let meeting_id = self.directory.meeting(self.ada()?, rest, false).await?;
                 return Ok(json!({"meeting_id": meeting_id}));
             }
+            "lobby-meeting" => {
+                let meeting_id = self.meeting_with_lobby(rest).await?;
+                let link = self.directory.share_link(self.ada()?, &meeting_id).await?.url;
+                return Ok(json!({"meeting_id": meeting_id, "link": link}));
+            }
             "scheduled" => return Ok(json!({"meeting_id": self.schedule(rest).await?})),
             _ => {}
         }
@@ -147,6 +158,19 @@ impl Stage {
             other => bail!("unknown command {other:?}"),
         }
         Ok(json!({"done": line}))
+    }
+
+    async fn meeting_with_lobby(&self, subject: &str) -> Result<String> {
+        self.directory
+            .create_meeting(CreateMeetingRequest {
+                organisation: ORGANISATION.to_owned(),
+                subject: subject.to_owned(),
+                organiser_user_id: self.ada()?.user_id.clone(),
+                organiser_display_name: "Ada".to_owned(),
+                lobby: true,
+                ..Default::default()
+            })
+            .await
     }
 
     /// `SUBJECT SECONDS USER_NAME…`

@@ -94,7 +94,7 @@ impl Plan {
     ) -> Result<Member> {
         let (_, listen) = self.relays.get(index).context("no such relay")?;
         let id = relay_id(&options.name);
-        let section = relay_section(&options.name, *listen, voices_max)?;
+        let section = relay_section(options, *listen, voices_max)?;
         let service = Service::Relay(index);
         let name = format!("{}-{id}", service.subcommand());
         self.process(service, &name, Some((id, section)), guard)
@@ -186,11 +186,18 @@ fn page(relay: &RelayOptions) -> Result<SocketAddr> {
     }
 }
 
-fn relay_section(name: &str, listen: SocketAddr, voices_max: Option<u8>) -> Result<Table> {
+fn relay_section(
+    relay: &RelayOptions,
+    listen: SocketAddr,
+    voices_max: Option<u8>,
+) -> Result<Table> {
     let udp = ports::free()?.to_string();
     let mut section = Table::new();
-    section.insert("relay_id".into(), relay_id(name).into());
-    section.insert("name".into(), name.into());
+    section.insert("relay_id".into(), relay_id(&relay.name).into());
+    section.insert("name".into(), relay.name.clone().into());
+    if relay.room {
+        section.insert("room".into(), true.into());
+    }
     section.insert("listen".into(), listen.to_string().into());
     section.insert("udp_listen".into(), udp.clone().into());
     section.insert("udp_advertise".into(), vec![udp].into());
@@ -200,7 +207,7 @@ fn relay_section(name: &str, listen: SocketAddr, voices_max: Option<u8>) -> Resu
     Ok(section)
 }
 
-fn relay_id(name: &str) -> String {
+pub(super) fn relay_id(name: &str) -> String {
     name.to_lowercase().replace(' ', "-")
 }
 

@@ -1,0 +1,27 @@
+// One user in one meeting through one terminal.
+
+export type Presence = "online" | "away" | "offline";
+
+/** Why somebody is offline with the place kept. */
+export type OfflineReason = "otherMeeting" | "interrupted";
+
+export interface Participant {
+  readonly id: number;
+  readonly userId: string;
+  readonly displayName: string;
+  readonly guest: boolean;
+  readonly relayId: string;
+  readonly relayName: string;
+  readonly muted: boolean;
+  readonly presence: Presence;
+  /** Undefined unless offline for a known reason. */
+  readonly offlineReason: OfflineReason | undefined;
+  /** Number of the event by which the hand was raised, 0 while it is down: lower ones were first. */
+  readonly handRaised: bigint;
+  /** Unix time in ms; undefined: has not checked in. */
+  readonly checkedInAtMs: number | undefined;
+  /** May use the host's operations. */
+  readonly host: boolean;
+  /** In the lobby: hears and sees nothing until a host lets them in. */
+  readonly waiting: boolean;
+}
