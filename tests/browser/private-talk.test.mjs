@@ -143,6 +143,26 @@ describe("private talk", () => {
     await ada.keyboard.up(" ");
   });
 
+  test("nobody is put on the floor when the one leaves whom it is for", async () => {
+    await ada.getByRole("heading", { level: 1 }).click();
+    await ada.keyboard.down(" ");
+    await bar(ada).getByText("Only Grace hears you").waitFor();
+    await button(grace, "Leave").click();
+    await bar(ada).getByText("Private talk has ended: nobody hears you").waitFor();
+    await hearsExactly(linus, [], ALL);
+    await screenshots(ada, "private-unheard");
+    await ada.keyboard.up(" ");
+    await bar(ada).getByText("Nobody whom you have chosen is here").waitFor();
+    await hearsExactly(linus, [ADA], ALL);
+    // Nor by the next press, which is still meant for her.
+    await ada.keyboard.down(" ");
+    await hearsExactly(linus, [], ALL);
+    await ada.keyboard.up(" ");
+    await button(ada, "Choose nobody").click();
+    await bar(ada).waitFor({ state: "detached" });
+    await hearsExactly(linus, [ADA], ALL);
+  });
+
   test("no page has thrown", () => {
     assert.deepEqual([ada, grace, linus].flatMap((page) => page.errors), []);
   });

@@ -101,9 +101,8 @@ impl Board {
     pub(crate) fn cursor(&self, meeting_id: MeetingId) -> u64 {
         let known = self.known.borrow();
         let Some(meeting) = known.of(meeting_id) else { return 0 };
-        // Who waits has no roster to go on from.
-        let starts_anew = meeting.waiting && meeting.operations.pending == 0;
-        if starts_anew || meeting.ended.is_some() { 0 } else { meeting.cursor }
+        // Who has no roster has nothing to go on from, and has done nothing yet that has a result.
+        if !meeting.has_roster || meeting.ended.is_some() { 0 } else { meeting.cursor }
     }
 
     fn posts(&self) -> MutexGuard<'_, BTreeMap<MeetingId, Post>> {
@@ -172,8 +171,10 @@ impl Board {
     /// Operations go on if the participant and its session do. Says how many have no result.
     fn keep_post(&self, standing: Standing, credential: String) -> usize {
         let mut posts = self.posts();
-        let held = posts.get_mut(&standing.meeting_id).filter(|post| post.goes_on_as(&standing));
-        if let Some(post) = held {
+        let post = posts.get_mut(&standing.meeting_id);
+        if let Some(post) = post
+            && post.goes_on_as(&standing)
+        {
             post.credential = credential;
             return post.outbox.len();
         }
@@ -205,15 +206,6 @@ impl Board {
     pub(crate) fn is_live_or_waiting(&self, meeting_id: MeetingId) -> (bool, bool) {
         let known = self.known.borrow();
         known.of(meeting_id).map_or((false, false), |known| (known.live, known.waiting))
-    }
-
-    /// How the microphone is, if the meeting takes it to be otherwise.
-    pub(crate) fn differently_muted(&self, meeting_id: MeetingId) -> Option<bool> {
-        let known = self.known.borrow();
-        let meeting = known.of(meeting_id)?;
-        let me = meeting.roster.get(&meeting.participant_id?)?;
-        let muted = self.desk.muted.load(Ordering::Relaxed);
-        (me.muted != muted).then_some(muted)
     }
 
     /// Audio can flow; without audio: joined.

@@ -38,6 +38,8 @@ pub(crate) struct Entry<T> {
     /// Its number in the session, from 1.
     pub(crate) sequence: u64,
     pub(crate) stage: Stage,
+    /// It was sent on a connection that was lost: its number may be used up.
+    may_be_stored: bool,
     /// As it travels.
     pub(crate) payload: T,
 }
@@ -48,6 +50,10 @@ pub(crate) struct Outbox<T> {
     /// In order of their numbers.
     entries: VecDeque<Entry<T>>,
     last_sequence: u64,
+    /// The highest number that is, or may be, used up.
+    used_sequence: u64,
+    /// A number that may never come to the registry, which waits for it before it goes on.
+    missing: Option<u64>,
     in_flight: usize,
     paused_until: Option<Instant>,
     put_back_in_a_row: u32,
@@ -59,6 +65,8 @@ impl<T> Outbox<T> {
         Self {
             entries: VecDeque::new(),
             last_sequence: 0,
+            used_sequence: 0,
+            missing: None,
             in_flight: 0,
             paused_until: None,
             put_back_in_a_row: 0,
@@ -83,7 +91,8 @@ impl<T> Outbox<T> {
         }
         self.last_sequence += 1;
         let sequence = self.last_sequence;
-        self.entries.push_back(Entry { id, sequence, stage: Stage::Waiting, payload });
+        let (stage, may_be_stored) = (Stage::Waiting, false);
+        self.entries.push_back(Entry { id, sequence, stage, may_be_stored, payload });
         Ok(())
     }
 
@@ -134,6 +143,7 @@ impl<T> Outbox<T> {
     /// The connection was lost: all are to be sent again.
     pub(crate) fn lost(&mut self) {
         for entry in &mut self.entries {
+            entry.may_be_stored |= entry.stage != Stage::Waiting;
             entry.stage = Stage::Waiting;
         }
         self.in_flight = 0;
@@ -143,14 +153,41 @@ impl<T> Outbox<T> {
 
     /// The result is there. True if it was waited for.
     pub(crate) fn answered(&mut self, id: &OperationId) -> bool {
-        let Some(at) = self.entries.iter().position(|entry| entry.id == *id) else { return false };
-        let entry = self.entries.remove(at);
+        let Some(entry) = self.take(id) else { return false };
+        self.used_sequence = self.used_sequence.max(entry.sequence);
+        // The registry waits for none before this one any more.
+        self.missing = self.missing.filter(|missing| *missing > entry.sequence);
+        true
+    }
+
+    /// The relay will never carry it. True if it was waited for. The next one gets its number, if none
+    /// has a later one.
+    pub(crate) fn not_taken(&mut self, id: &OperationId) -> bool {
+        let Some(entry) = self.take(id) else { return false };
+        if entry.may_be_stored {
+            self.used_sequence = self.used_sequence.max(entry.sequence);
+        }
+        let last = self.entries.back().map_or(0, |entry| entry.sequence);
+        self.last_sequence = last.max(self.used_sequence);
+        self.missing = Some(self.missing.map_or(entry.sequence, |other| other.max(entry.sequence)))
+            .filter(|missing| *missing <= self.last_sequence);
+        true
+    }
+
+    fn take(&mut self, id: &OperationId) -> Option<Entry<T>> {
+        let at = self.entries.iter().position(|entry| entry.id == *id)?;
+        let entry = self.entries.remove(at)?;
         // There is room again.
         self.paused_until = None;
-        if entry.is_some_and(|entry| entry.stage != Stage::Waiting) {
+        if entry.stage != Stage::Waiting {
             self.in_flight -= 1;
         }
-        true
+        Some(entry)
+    }
+
+    /// True if the registry may wait for a number that never comes, and a new session costs nothing.
+    pub(crate) fn wants_new_session(&self) -> bool {
+        self.missing.is_some() && self.entries.is_empty()
     }
 
     /// All without a result, oldest first.

@@ -60,8 +60,15 @@ impl Post {
         }
     }
 
-    /// True if it is the same participant in the same session.
-    pub(crate) fn goes_on_as(&self, standing: &Standing) -> bool {
+    /// True if it is the same participant in the same session, or in a new one where that is wanted.
+    pub(crate) fn goes_on_as(&mut self, standing: &Standing) -> bool {
+        if !self.over && self.outbox.wants_new_session() {
+            let session_id = self.standing.session_id.clone();
+            if self.standing == (Standing { session_id, ..standing.clone() }) {
+                self.standing.clone_from(standing);
+                self.outbox = Outbox::new(Instant::now());
+            }
+        }
         !self.over && self.standing == *standing
     }
 
@@ -137,7 +144,11 @@ impl Post {
 
     /// Takes a result. True if it was waited for.
     pub(crate) fn answered(&mut self, id: &OperationId, outcome: &Outcome) -> bool {
-        if !self.outbox.answered(id) {
+        let is_news = match outcome {
+            Outcome::NotTaken { .. } => self.outbox.not_taken(id),
+            _ => self.outbox.answered(id),
+        };
+        if !is_news {
             return false;
         }
         self.switching.remove(id);

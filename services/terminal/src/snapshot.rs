@@ -161,6 +161,8 @@ pub struct Snapshot {
     pub operations: OperationCounts,
     /// The own microphone is off.
     pub muted: bool,
+    /// The roster of this stay is there.
+    pub(crate) has_roster: bool,
     /// Out for good, and why.
     pub ended: Option<EndReason>,
     /// What was heard, all sections together.
@@ -179,6 +181,7 @@ impl Snapshot {
             self.subject = meeting.subject;
         }
         self.waiting = joined.waiting;
+        self.has_roster &= !joined.waiting;
         if let Some(roster) = joined.roster.filter(|_| !joined.waiting) {
             self.take_roster(roster);
         }
@@ -192,6 +195,7 @@ impl Snapshot {
         self.spotlight = named(spotlight_participant_id);
         self.talks = roster.talks.into_iter().map(talk).collect();
         self.note_own_talk();
+        self.has_roster = true;
         // Never back: what came after it would be taken twice.
         self.cursor = self.cursor.max(roster.event_number);
     }

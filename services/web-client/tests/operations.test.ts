@@ -133,6 +133,62 @@ describe("operations", () => {
     expect(pending(world)).toEqual([]);
   });
 
+  it("that the relay refuses for good leave no gap that the registry waits for", async () => {
+    const world = await new World({ ...guest, clockOffsetMs: 60_000 }).inside();
+    world.refuseNext.set("operate", [RefusalCode.MALFORMED]);
+    world.session.act(chat("a"));
+    world.session.act(chat("b"));
+    await vi.waitFor(() => expect(world.operations()).toHaveLength(3));
+    // The later one may have been on its way before.
+    const [refused] = world.operations();
+    const numbers = world.operations().map(({ clientSequence }) => clientSequence);
+    expect(numbers.sort()).toEqual([1n, 1n, 2n]);
+    const filler = world.operations().findLast(({ clientSequence }) => clientSequence === 1n);
+    expect(filler?.operationId).not.toBe(refused?.operationId);
+    // Too late in any case: it has its turn, and does nothing.
+    expect(Number(filler?.notAfter?.seconds)).toBeLessThan(Date.now() / 1000 - 3600);
+    expect(world.stay().pending.map(({ act }) => act)).toEqual([chat("b")]);
+    expect(hints(world)).toMatchObject([{ kind: "refused", attempted: { text: "a" } }]);
+    const value = { reason: OperationRefusal.EXPIRED, message: "" };
+    world.happen({ case: "operationRefused", value }, filler);
+    expect(hints(world)).toHaveLength(1);
+    world.session.act(chat("c"));
+    await vi.waitFor(() => expect(world.operations()[3]?.clientSequence).toBe(3n));
+  });
+
+  it("are not filled in again when that is refused too", async () => {
+    const world = await new World().inside();
+    world.refuseNext.set("operate", [RefusalCode.FORBIDDEN, RefusalCode.FORBIDDEN]);
+    world.session.act(chat("a"));
+    await vi.waitFor(() => expect(world.operations()).toHaveLength(2));
+    world.session.act(chat("b"));
+    await vi.waitFor(() => expect(world.operations()).toHaveLength(3));
+    expect(world.operations()[2]).toMatchObject({
+      clientSequence: 2n,
+      body: { value: { text: "b" } },
+    });
+    expect(hints(world)).toHaveLength(1);
+    expect(pending(world)).toEqual(["sendChat"]);
+  });
+
+  it("of before a reload that muted are followed by what is true now", async () => {
+    const world = await new World().inside();
+    world.muted.set(true);
+    await world.operation("setMuted");
+    world.muted.set(false);
+    await vi.waitFor(() => expect(world.operations()).toHaveLength(2));
+    world.session.pageGone();
+    // The registry knows both already, and has no event for them any more.
+    const again = await new World(guest, world.storage, world.key).inside();
+    await vi.waitFor(() => expect(again.operations()).toHaveLength(3));
+    expect(again.operations().map(({ body }) => body.value)).toMatchObject([
+      { muted: true },
+      { muted: false },
+      { muted: false },
+    ]);
+    expect(again.operations()[2]?.clientSequence).toBe(3n);
+  });
+
   it("outlive a reload: the same session goes on counting, and results are found in the chat", async () => {
     const world = await new World().inside();
     world.session.act(chat("a"));

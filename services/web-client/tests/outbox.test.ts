@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { OperationMemory } from "../src/operations/memory";
-import { EMPTY_OUTBOX, lastPending, nextToSend, reduceOutbox } from "../src/operations/outbox";
+import {
+  EMPTY_OUTBOX,
+  doneIn,
+  lastPending,
+  nextToSend,
+  reduceOutbox,
+} from "../src/operations/outbox";
 import type { Outbox, OutboxAction } from "../src/operations/outbox";
 import { pendingChat } from "../src/chat/pending";
 import { FakeStorage } from "./storage";
@@ -100,6 +106,24 @@ describe("operations of a tab", () => {
     const kept = memory.open("42", "u").outbox;
     expect(kept.pending.map(({ id }) => id)).toEqual(["a"]);
     expect(kept.nextSequence).toBe(2);
+  });
+
+  it("keep what fills a number, and do not count again what was signed after it", () => {
+    const memory = new OperationMemory(new FakeStorage());
+    const refused: OutboxAction = { kind: "refused", id: "a", fillerId: "f" };
+    const keep = (outbox: Outbox) => {
+      memory.keep("42", "u", { sessionId: "s", participantId: 3, outbox });
+      return memory.open("42", "u").outbox;
+    };
+    const unsigned = follow(ready("a", "b"), refused);
+    expect(next(unsigned)).toEqual([]);
+    expect(keep(unsigned)).toMatchObject({ nextSequence: 3, pending: [{ id: "b", sequence: 2 }] });
+    const filled = follow(unsigned, signed("f"));
+    expect(next(filled)).toEqual(["f", "b"]);
+    expect(doneIn(filled).map(({ id }) => id)).toEqual(["b"]);
+    const kept = keep(filled);
+    expect(kept.pending).toMatchObject([{ id: "f", sequence: 1 }, { id: "b" }]);
+    expect(doneIn(kept).map(({ id }) => id)).toEqual(["b"]);
   });
 
   it("are of one user in one meeting, and of nobody else", () => {

@@ -23,6 +23,8 @@ export class Line implements Socket {
   onerror: Socket["onerror"] = null;
   readonly heard: Body[] = [];
   closed = false;
+  /** Of the last request. */
+  lastId = 0n;
   /** The network swallows what the relay answers. */
   hold = false;
 
@@ -57,6 +59,7 @@ export class Line implements Socket {
     const { requestId, body } = fromBinary(TerminalMessageSchema, data as Uint8Array);
     if (body.case === undefined) throw new Error("a request without a body");
     this.heard.push(body);
+    if (body.case !== "ping") this.lastId = requestId;
     const answer = this.script(body, this);
     if (answer !== undefined && !this.hold) queueMicrotask(() => this.say(answer, requestId));
   }

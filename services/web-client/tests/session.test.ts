@@ -371,6 +371,37 @@ describe("session", () => {
     await vi.waitFor(() => expect(world.said("logOut")[0]?.identityToken).toBe("token"));
   });
 
+  it("forgets what let somebody in when their identity expires, and when another follows", async () => {
+    for (const next of ["expiry", "another"]) {
+      const world = await new World(account).inside();
+      world.session.act({ kind: "checkIn" });
+      await world.operation("checkIn");
+      expect(world.session.passwordOf("42")).toBe("sesame");
+      world.session.back();
+      if (next === "expiry") {
+        world.refuseNext.set("readMeeting", [RefusalCode.NOT_LOGGED_IN, RefusalCode.NOT_LOGGED_IN]);
+        await world.session.readMeeting("43");
+        expect(world.session.state.get().identity).toBeUndefined();
+      } else {
+        await world.session.enterAsGuest("Grace");
+        expect(world.session.state.get().identity?.userId).toBe("g2");
+      }
+      expect(world.session.passwordOf("42")).toBe("");
+      expect(world.memory.credentialOf("42")).toBe("");
+      expect(world.storage.getItem("tributary.operations")).toBe("[]");
+    }
+  });
+
+  it("keeps the password of a guest who is made anew", async () => {
+    const world = await new World().inside();
+    world.refuseNext.set("join", [RefusalCode.BAD_CREDENTIAL]);
+    world.refuseNext.set("requestJoinCredential", [RefusalCode.NOT_LOGGED_IN]);
+    world.line.drop();
+    await world.back(2);
+    expect(world.session.state.get().identity?.userId).toBe("g2");
+    expect(world.session.passwordOf("42")).toBe("sesame");
+  });
+
   it("does not try to join from a page without keys", () => {
     vi.stubGlobal("isSecureContext", false);
     const world = new World();

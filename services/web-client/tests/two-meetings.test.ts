@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { LeaveReason, Presence } from "../src/gen/tributary/event/v1/event_pb";
 import { OfflineReason, PresenceWish } from "../src/gen/tributary/operation/v1/operation_pb";
+import { Role } from "../src/gen/tributary/access/v1/access_pb";
 import { RefusalCode } from "../src/gen/tributary/terminal/v1/terminal_pb";
 import type { Notice } from "../src/notices/notices";
 import { otherStay } from "../src/session/state";
@@ -20,6 +21,8 @@ const live = (world: World) => {
   const { place } = state(world);
   return place.kind === "inside" ? place.stay.meeting.id : place.kind;
 };
+/** What became of the way of audio, whatever went along it. */
+const ways = (world: World) => world.audio.filter((done) => done.endsWith("connect"));
 const other = (world: World) => otherStay(state(world))?.meeting.id;
 const hints = (world: World) =>
   state(world).hints.shown.map(({ meetingId, body }) => ({
@@ -46,7 +49,7 @@ describe("two meetings", () => {
     ]);
     expect(world.said("switchMeeting")).toMatchObject([{ meetingId: "43" }]);
     expect(other(world)).toBe("42");
-    expect(world.audio).toEqual(["connect"]);
+    expect(ways(world)).toEqual(["connect"]);
     const [first, second] = world.said("join");
     expect(first?.sessionId).not.toBe(second?.sessionId);
   });
@@ -77,7 +80,7 @@ describe("two meetings", () => {
     await vi.waitFor(() => expect(world.operations("42")).toHaveLength(2));
     const wish = world.operations("42").at(-1)?.body.value;
     expect(wish).toMatchObject({ presence: PresenceWish.ONLINE });
-    expect(world.audio).toEqual(["connect"]);
+    expect(ways(world)).toEqual(["connect"]);
     expect(state(world).busy).toBeUndefined();
   });
 
@@ -105,7 +108,7 @@ describe("two meetings", () => {
     expect(of("43")).toMatchObject({ held: false, cursor: 11n });
     await vi.waitFor(() => expect(state(world).other?.hindrance).toBeUndefined());
     expect([live(world), other(world)]).toEqual(["43", "42"]);
-    expect(world.audio).toEqual(["connect", "connect"]);
+    expect(ways(world)).toEqual(["connect", "connect"]);
   });
 
   it("can be left one by one: who leaves the live one is live in the other", async () => {
@@ -116,7 +119,7 @@ describe("two meetings", () => {
     expect(state(world).other).toBeUndefined();
     expect(world.said("switchMeeting").map(({ meetingId }) => meetingId)).toEqual(["43", "42"]);
     expect(world.line.closed).toBe(false);
-    expect(world.audio).toEqual(["connect"]);
+    expect(ways(world)).toEqual(["connect"]);
     world.session.leave();
     await vi.waitFor(() => expect(world.line.closed).toBe(true));
     expect(live(world)).toBe("over");
@@ -142,7 +145,7 @@ describe("two meetings", () => {
     await vi.waitFor(() => expect(world.said("switchMeeting")).toHaveLength(2));
     expect(world.line.closed).toBe(false);
     // The peer connection has gone with the meeting that it was live in.
-    await vi.waitFor(() => expect(world.audio).toEqual(["connect", "connect"]));
+    await vi.waitFor(() => expect(ways(world)).toEqual(["connect", "connect"]));
   });
 
   it("come anew by another connection when the relay can't move the audio", async () => {
@@ -151,7 +154,7 @@ describe("two meetings", () => {
     world.happen({ case: "ended", value: {} }, undefined, "43");
     await world.back(2);
     expect(world.said("join").at(-1)).toMatchObject({ meetingId: "42", held: false });
-    expect(world.audio).toEqual(["connect", "connect"]);
+    expect(ways(world)).toEqual(["connect", "connect"]);
   });
 
   it("go on without a word of the held one when that ends or takes one out", async () => {
@@ -219,6 +222,148 @@ describe("two meetings", () => {
     expect(talks()[1]?.body.value).toMatchObject({ participantIds: [] });
   });
 
+  it("are not spoken into with what is said in the other, from the request to its answer", async () => {
+    const world = await inBoth();
+    expect(world.audio).toEqual(["connect", "nowhere", "floor"]);
+    world.refuseNext.set("switchMeeting", [RefusalCode.TRY_AGAIN]);
+    const refused = world.session.switchTo("42");
+    expect(world.audio.at(-1)).toBe("nowhere");
+    await refused;
+    expect(world.audio.at(-1)).toBe("floor");
+    const switched = world.session.switchTo("42");
+    expect(world.audio.at(-1)).toBe("nowhere");
+    expect(live(world)).toBe("43");
+    await switched;
+    expect(world.audio.at(-1)).toBe("floor");
+  });
+
+  it("are not spoken into by who holds private talk while they are switched", async () => {
+    const world = await inBoth();
+    world.session.talk.press([8]);
+    await world.operation("talkTo", "43");
+    await world.session.switchTo("42");
+    expect(world.stay("42").talks.own).toMatchObject({ phase: "unheard", begun: true });
+    expect(world.audio.at(-1)).toBe("nowhere");
+    world.session.talk.release();
+    expect(world.audio.at(-1)).toBe("floor");
+    expect(world.stay("43").talks.own.begun).toBe(false);
+  });
+
+  const mutedByHost = (world: World, meetingId: string, participantId: number) =>
+    world.happen(
+      { case: "muted", value: { participantId, muted: true, byParticipantId: 8 } },
+      undefined,
+      meetingId,
+    );
+
+  it("are come back to muted when a host has muted meanwhile", async () => {
+    const world = await inBoth();
+    mutedByHost(world, "42", 3);
+    expect(world.muted.get()).toBe(false);
+    await world.session.switchTo("42");
+    expect(world.muted.get()).toBe(true);
+    await vi.waitFor(() => expect(world.operations("42")).toHaveLength(2));
+    const told = [...world.operations("42"), ...world.operations("43")];
+    expect(told.map(({ body }) => body.case)).not.toContain("setMuted");
+    // The own unmute in it ends that.
+    world.muted.set(false);
+    await world.operation("setMuted", "42");
+    await world.session.switchTo("43");
+    await world.session.switchTo("42");
+    expect(world.muted.get()).toBe(false);
+  });
+
+  it("are come back to muted by who was muted there and has unmuted in the other", async () => {
+    const world = await new World().inside();
+    mutedByHost(world, "42", 3);
+    expect(world.muted.get()).toBe(true);
+    world.session.accept(invitation);
+    await vi.waitFor(() => expect(live(world)).toBe("43"));
+    world.muted.set(false);
+    await world.session.switchTo("42");
+    expect(world.muted.get()).toBe(true);
+  });
+
+  it("are gone on with in the other, muted by its host, when the live one ends", async () => {
+    const world = await inBoth();
+    mutedByHost(world, "42", 3);
+    world.happen({ case: "ended", value: {} }, undefined, "43");
+    expect([live(world), world.muted.get()]).toEqual(["42", true]);
+  });
+
+  it("have a way of audio when the live one ends while the second is being joined", async () => {
+    const world = await new World().inside();
+    world.refuseNext.set("join", [RefusalCode.TRY_AGAIN]);
+    world.session.accept(invitation);
+    await vi.waitFor(() => expect(state(world).other?.hindrance).toBe("tryAgain"));
+    world.happen({ case: "ended", value: {} });
+    await vi.waitFor(() => expect(live(world)).toBe("43"), { timeout: 5000 });
+    expect(world.said("join").at(-1)).toMatchObject({ meetingId: "43", held: false });
+    expect(world.lines).toHaveLength(1);
+    expect(ways(world)).toEqual(["connect", "connect"]);
+  });
+
+  it("are muted when the live one is left: nobody has wished to be heard in the other", async () => {
+    const world = await inBoth();
+    const leaving: boolean[] = [];
+    world.session.state.subscribe(() => live(world) === "42" && leaving.push(world.muted.get()));
+    world.session.leave();
+    await vi.waitFor(() => expect(world.said("leave")).toHaveLength(1));
+    expect(leaving.length).toBeGreaterThan(0);
+    expect(leaving).not.toContain(false);
+    expect(live(world)).toBe("42");
+  });
+
+  it("do not leave one deaf who switches and leaves before the answer", async () => {
+    const world = await inBoth();
+    world.line.hold = true;
+    const switching = world.session.switchTo("42");
+    await vi.waitFor(() => expect(world.said("switchMeeting")).toHaveLength(2));
+    world.session.leave("42");
+    world.line.hold = false;
+    world.line.say({ case: "switched", value: { meetingId: "42" } }, world.line.lastId);
+    await switching;
+    expect([live(world), other(world)]).toEqual(["43", undefined]);
+    // The relay has that one held now.
+    await vi.waitFor(() =>
+      expect(world.said("switchMeeting").map(({ meetingId }) => meetingId)).toEqual([
+        "43",
+        "42",
+        "43",
+      ]),
+    );
+    await vi.waitFor(() => expect(ways(world)).toEqual(["connect", "connect"]));
+    expect(world.audio.at(-1)).not.toBe("nowhere");
+  });
+
+  it("have a new way of audio when only the live one was joined again by the same connection", async () => {
+    const world = await inBoth();
+    world.line.tell("43", refusal(RefusalCode.TRY_AGAIN));
+    await vi.waitFor(() => expect(world.said("join")).toHaveLength(3), { timeout: 5000 });
+    expect(world.said("join")[2]).toMatchObject({ meetingId: "43", held: false });
+    expect(world.lines).toHaveLength(1);
+    await vi.waitFor(() => expect(ways(world)).toEqual(["connect", "connect"]));
+  });
+
+  it("are known in detail one at a time: the live one", async () => {
+    const world = new World(account);
+    world.role = Role.ORGANISER;
+    await inBoth(world);
+    const known = () => state(world).reading;
+    await vi.waitFor(() => expect(known()).toMatchObject({ meetingId: "43", status: "known" }));
+    const read = () => world.said("readMeeting").map(({ meetingId }) => meetingId);
+    // The held one is not read when one comes in, and both are when it is their turn.
+    expect(read()).toEqual(["42", "43"]);
+    world.happen({ case: "membersChanged", value: {} }, undefined, "43");
+    await world.session.switchTo("42");
+    await vi.waitFor(() => expect(known()).toMatchObject({ meetingId: "42", status: "known" }));
+    world.happen({ case: "membersChanged", value: {} }, undefined, "42");
+    await vi.waitFor(() => expect(read()).toEqual(["42", "43", "42", "42"]));
+    await new Promise((resolve) => setTimeout(resolve, 350));
+    expect(read()).toHaveLength(4);
+    expect(known()?.meetingId).toBe("42");
+  });
+
   it("are both left when the page goes, and by logging out", async () => {
     for (const leave of [
       (world: World) => world.session.pageGone(),
@@ -252,7 +397,7 @@ describe("lobby", () => {
     world.line.tell("42", { case: "roster", value: world.roster() });
     expect(world.place.kind).toBe("inside");
     expect(world.stay().cursor).toBe(10n);
-    expect(world.audio).toEqual(["connect"]);
+    expect(ways(world)).toEqual(["connect"]);
     expect(hints(world)).toEqual([]);
     world.session.act({ kind: "checkIn" });
     await world.operation("checkIn");

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
+use tributary_contracts::operation::v1::{CheckIn, SendChat, SetHand};
+use tributary_terminal::OperationBody;
 
 use crate::hearing::Voice;
 use crate::{Options, RelayOptions, Service, World, locate_nats_server};
@@ -28,6 +30,8 @@ const TURNS: [(&[usize], u64); 10] = [
     (&[4], 2000),
 ];
 const PASSWORD: &str = "tributary-demo";
+const GREETING: &str = "Welcome! Write something, raise a hand, or hold somebody's button to be \
+                        heard by them alone.";
 
 /// What the demo was asked for.
 pub struct Plan {
@@ -93,7 +97,22 @@ async fn start(options: Options) -> Result<(World, String, Vec<Voice>)> {
         let url = world.relay_url(relay)?;
         voices.push(Voice::join_with_melody(&url, &meeting_id, name, variant as u32).await?);
     }
+    busy(&voices)?;
     Ok((world, format!("/{fragment}"), voices))
+}
+
+/// What else people do in a meeting: somebody has written, has a hand up, has checked in.
+fn busy(voices: &[Voice]) -> Result<()> {
+    let send = SendChat { text: GREETING.to_owned(), ..SendChat::default() };
+    let acts = [
+        OperationBody::SendChat(send),
+        OperationBody::SetHand(SetHand { raised: true }),
+        OperationBody::CheckIn(CheckIn {}),
+    ];
+    for (voice, act) in voices.iter().zip(acts) {
+        voice.terminal().submit(act)?;
+    }
+    Ok(())
 }
 
 /// Lets the voices speak in turns, for ever.

@@ -1,7 +1,7 @@
 //! The rules.
 
 use crate::facts::{
-    Action, Count, Counting, Facts, MeetingState, PasswordCheck, SecretPolicy, ShareProof,
+    Action, Count, Counting, Facts, MeetingState, PasswordCheck, Removed, SecretPolicy, ShareProof,
     ShareState,
 };
 
@@ -42,6 +42,8 @@ pub enum Refusal {
     Ended,
     /// The meeting is over for longer than outsiders may read about it.
     EndedLongAgo,
+    /// A host has taken the user out of the meeting.
+    Removed,
     /// Too many wrong passwords were tried at this meeting.
     PasswordLocked,
     /// The password is wrong, or none was typed.
@@ -63,8 +65,8 @@ pub enum Told {
 
 /// Decides. Members need neither share nor password and may read about a meeting for ever;
 /// outsiders must have room in their budgets, a share that holds, its secret if the organisation
-/// wants it, a meeting that is not over (for reading: not for long), and the password if there is
-/// one; the first that is lacking is the reason.
+/// wants it, a meeting that is not over (for reading: not for long), for reading no host who has taken
+/// them out, and the password if there is one; the first that is lacking is the reason.
 #[must_use]
 pub const fn decide(action: Action, facts: &Facts) -> Decision {
     if is_member(facts) {
@@ -135,6 +137,10 @@ const fn refusal_of_outsider(action: Action, facts: &Facts) -> Option<Refusal> {
             return Some(Refusal::Ended);
         }
         (Action::Read, MeetingState::EndedLongAgo) => return Some(Refusal::EndedLongAgo),
+        // Joining is refused by the registry, which tells them why.
+        (Action::Read, _) if matches!(facts.removed, Removed::ByHost) => {
+            return Some(Refusal::Removed);
+        }
         _ => {}
     }
     match facts.password {

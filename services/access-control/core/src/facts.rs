@@ -30,6 +30,8 @@ pub struct Facts {
     pub counting: Counting,
     /// Of the organisation.
     pub secret_policy: SecretPolicy,
+    /// Of the user in the meeting.
+    pub removed: Removed,
 }
 
 /// What the user is on the member list.
@@ -102,6 +104,16 @@ pub enum PasswordCheck {
     Wrong,
     /// Too many wrong ones were tried at this meeting, so that none is looked at.
     Locked,
+}
+
+/// Whether a host has taken the user out of the meeting. It concerns outsiders only: who is on the
+/// list again is not removed any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Removed {
+    /// Nobody has.
+    No,
+    /// A host has.
+    ByHost,
 }
 
 /// Whose accesses are counted.
@@ -179,6 +191,11 @@ impl PasswordCheck {
     /// All values.
     pub const ALL: [Self; 5] =
         [Self::NotNeeded, Self::Right, Self::Untyped, Self::Wrong, Self::Locked];
+}
+
+impl Removed {
+    /// All values.
+    pub const ALL: [Self; 2] = [Self::No, Self::ByHost];
 }
 
 impl Counting {

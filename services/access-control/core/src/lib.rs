@@ -17,8 +17,8 @@ mod share;
 pub use charge::{Charge, PasswordBudget, PasswordCharge};
 pub use decision::{Decision, Entitlement, Refusal, Told, decide, told};
 pub use facts::{
-    Action, Count, Counting, Facts, MeetingState, PasswordCheck, Role, SecretPolicy, ShareProof,
-    ShareState,
+    Action, Count, Counting, Facts, MeetingState, PasswordCheck, Removed, Role, SecretPolicy,
+    ShareProof, ShareState,
 };
 pub use prefix::AddressPrefix;
 pub use share::{Presented, Share, evaluate, lasts_until};

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use prost::Message as _;
 use tokio::time::Instant;
-use tributary_contracts::event::v1::{MeetingEvent, meeting_event::Body};
+use tributary_contracts::event::v1::{LeaveReason, MeetingEvent, meeting_event::Body};
 use tributary_message_bus::{
     ControlBus, Subscriber,
     subjects::{self, MeetingScope},
@@ -140,12 +140,18 @@ impl Listener {
                     self.tell_of_removal(scope);
                 }
             }
+            // They may not even be on the list, and yet fewer may read about the meeting now.
+            Some(Body::Left(left)) if left.reason() == LeaveReason::Removed => {
+                if let Some(scope) = self.hear_change(subject) {
+                    self.tell_of_removal(scope);
+                }
+            }
             Some(Body::MeetingChanged(_) | Body::Ended(_)) => drop(self.hear_change(subject)),
             _ => {}
         }
     }
 
-    /// Members were taken off the list: what they were let in by before is stale. Every replica
+    /// Members were taken off the list, or somebody out: what they were let in by before is stale. Every replica
     /// tells it, after its own facts are forgotten, so that none lets in on old facts afterwards.
     /// It is told because of an event only: what is heard of shares is never told on.
     fn tell_of_removal(&self, scope: MeetingScope) {

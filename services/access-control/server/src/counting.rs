@@ -8,7 +8,7 @@ use tributary_sliding_window::{Budgets, Claim, Outcome, Spend};
 
 use crate::{
     config::Config,
-    store::{StoreError, in_time},
+    store::{Pulse, StoreError},
 };
 
 const HOUR_SECONDS: u64 = 3600;
@@ -17,6 +17,7 @@ const HOUR_SECONDS: u64 = 3600;
 #[derive(Clone)]
 pub struct Counting {
     budgets: Budgets,
+    pulse: Pulse,
     limits: Limits,
 }
 
@@ -60,8 +61,8 @@ pub enum Verdict {
 }
 
 impl Counting {
-    /// In these budgets.
-    pub fn new(config: &Config, budgets: Budgets) -> Self {
+    /// In these budgets, kept in the database with this pulse.
+    pub fn new(config: &Config, budgets: Budgets, pulse: Pulse) -> Self {
         let limits = Limits {
             accesses: config.access_limit,
             misses: config.miss_limit,
@@ -71,7 +72,7 @@ impl Counting {
             passwords: config.wrong_password_limit,
             password_window: config.password_window(),
         };
-        Self { budgets, limits }
+        Self { budgets, pulse, limits }
     }
 
     /// Counts what `charge` says, all of it or nothing, in one atomic step; what `locked` says
@@ -92,7 +93,7 @@ impl Counting {
         let mut claims = self.claims(counted, charge);
         claims.push(self.password_claim(counted, charge.password));
         let password_index = claims.len() - 1;
-        match in_time(self.budgets.claim(&claims, now)).await? {
+        match self.pulse.in_time(self.budgets.claim(&claims, now)).await? {
             Outcome::Granted => return Ok(Verdict::Within),
             Outcome::Exhausted { key_index } if key_index != password_index => {
                 self.take_as_long(claims, now).await?;
@@ -105,7 +106,7 @@ impl Counting {
         if claims.is_empty() {
             return Ok(Verdict::PasswordLocked);
         }
-        Ok(match in_time(self.budgets.claim(&claims, now)).await? {
+        Ok(match self.pulse.in_time(self.budgets.claim(&claims, now)).await? {
             Outcome::Granted => Verdict::PasswordLocked,
             Outcome::Exhausted { .. } => Verdict::OverCount,
         })
@@ -119,7 +120,7 @@ impl Counting {
             claim.limit = u32::MAX;
             claim.spend = Spend::Distinct(0);
         }
-        in_time(self.budgets.claim(&claims, now)).await.map(drop)
+        self.pulse.in_time(self.budgets.claim(&claims, now)).await.map(drop)
     }
 
     /// Accesses and refusals. An outsider's claims are as many whatever the decision: what is not

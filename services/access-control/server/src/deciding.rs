@@ -5,7 +5,7 @@
 
 use tributary_access_control_core::{
     Action, AddressPrefix, Charge, Count, Decision, Entitlement, Facts, PasswordCheck, Presented,
-    Role, SecretPolicy, ShareProof, ShareState, Told, decide, evaluate, lasts_until, told,
+    Removed, Role, SecretPolicy, ShareProof, ShareState, Told, decide, evaluate, lasts_until, told,
 };
 use tributary_identifiers::{KeyThumbprint, OrganisationId, UserId};
 use tributary_message_bus::subjects::MeetingScope;
@@ -197,6 +197,7 @@ impl Decider {
             password: PasswordCheck::Untyped,
             counting: self.policy.counting,
             secret_policy: self.policy.secret_policy(&question.scope.organisation),
+            removed: if meeting.removed { Removed::ByHost } else { Removed::No },
         }
     }
 

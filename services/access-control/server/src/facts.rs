@@ -28,7 +28,7 @@ use shelf::Shelf;
 
 use crate::{
     config::Config,
-    store::{KeptShare, Recipients, Store, StoreError, in_time},
+    store::{KeptShare, Recipients, Store, StoreError},
     wire,
 };
 
@@ -58,6 +58,8 @@ pub struct MeetingFacts {
     pub ended_at: Option<u64>,
     /// What the user is on its list.
     pub role: Role,
+    /// Whether a host has taken the user out.
+    pub removed: bool,
     /// Of the meeting's password, in PHC form.
     pub password_hash: Option<String>,
 }
@@ -69,6 +71,7 @@ impl fmt::Debug for MeetingFacts {
             .field("present", &self.present)
             .field("ended_at", &self.ended_at)
             .field("role", &self.role)
+            .field("removed", &self.removed)
             .field("password_hash", &password_hash)
             .finish()
     }
@@ -128,7 +131,7 @@ impl FactFinder {
     /// The database did not answer.
     pub async fn shares(&self, scope: &MeetingScope) -> Result<Shares, FactError> {
         let ask = async || {
-            let kept = in_time(self.store.all_shares(scope)).await?;
+            let kept = self.store.pulse().in_time(self.store.all_shares(scope)).await?;
             Ok(kept.into_iter().map(share).collect())
         };
         self.shares.get(scope, scope, ask).await
@@ -188,6 +191,7 @@ impl From<GetAccessFactsResponse> for MeetingFacts {
             present: answer.meeting.is_some(),
             ended_at: ended_at.map(wire::millis),
             role,
+            removed: answer.removed,
             password_hash: Some(answer.password_hash).filter(|hash| !hash.is_empty()),
         }
     }
@@ -230,6 +234,7 @@ mod tests {
             present: true,
             ended_at: None,
             role: Role::Member,
+            removed: false,
             password_hash: Some("$argon2id$canary".to_owned()),
         };
         let shown = format!("{facts:?}");

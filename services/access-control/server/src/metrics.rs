@@ -171,5 +171,6 @@ const fn name(refusal: Refusal) -> &'static str {
         Refusal::EndedLongAgo => "ended_long_ago",
         Refusal::PasswordLocked => "password_locked",
         Refusal::WrongPassword => "wrong_password",
+        Refusal::Removed => "removed",
     }
 }

@@ -118,7 +118,7 @@ impl Server {
             FactFinder::new(&config, registry.clone(), store.clone(), Arc::clone(&freshness));
         let allows =
             RecentAllows::new(config.facts_life(), config.facts_max, Arc::clone(&freshness), salt);
-        let counting = Counting::new(&config, budgets.clone());
+        let counting = Counting::new(&config, budgets.clone(), store.pulse().clone());
         let policy = Policy::new(&config, strict);
         let decider = Decider::new(
             facts.clone(),

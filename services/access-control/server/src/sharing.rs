@@ -29,7 +29,7 @@ use crate::{
     facts::{FactError, FactFinder},
     grpc::convert,
     metrics,
-    store::{BeginShareError, KeptShare, NewShare, Recipients, Store, StoreError, in_time},
+    store::{BeginShareError, KeptShare, NewShare, Recipients, Store, StoreError},
 };
 
 /// The most shares that are listed.
@@ -201,7 +201,7 @@ impl Sharing {
         user: &UserId,
     ) -> Result<Vec<KeptShare>, ShareError> {
         self.permitted(scope, user).await?;
-        Ok(in_time(self.store.shares(scope, LISTED_MAX)).await?)
+        Ok(self.store.pulse().in_time(self.store.shares(scope, LISTED_MAX)).await?)
     }
 
     /// Takes back a share, or all of a meeting. When this returns none of them holds, here and at
@@ -217,7 +217,7 @@ impl Sharing {
     ) -> Result<(), ShareError> {
         self.permitted(scope, user).await?;
         let revoking = self.store.revoke_shares(scope, share_id, self.clock.now());
-        if !in_time(revoking).await? {
+        if !self.store.pulse().in_time(revoking).await? {
             return Err(ShareError::NoSuchShare);
         }
         self.teller.narrowed(scope).await;

@@ -4,7 +4,9 @@
 //! **Invariants:** operations of one meeting are applied one after the other, those of some meetings
 //! at the same time; nothing is acknowledged that is not committed, dropped for a counted reason, or
 //! known from before; while the database is away nothing is lost and nothing is given up. What is
-//! held here is bounded: the rest stays in the stream.
+//! held here is bounded, in all and for each meeting: the rest stays in the stream. What is given
+//! back so may be overtaken in the stream, but not in its session: there operations wait for the one
+//! before them, and that waiting does not count while its meeting is crowded.
 
 mod applying;
 mod lanes;
@@ -31,6 +33,8 @@ pub use metrics::describe;
 const HELD_MAX: usize = 128;
 /// Meetings whose operations are applied at the same time.
 const MEETINGS_AT_ONCE: usize = 16;
+/// How long an operation stays in the stream for which its meeting has no room here.
+const CROWDED: Duration = Duration::from_millis(200);
 /// How often the stream is told that what is held here is being worked on: several times in the five
 /// seconds after which it would be delivered again.
 const PROGRESS_EVERY: Duration = Duration::from_millis(1500);
@@ -99,7 +103,13 @@ impl OperationConsumer {
             }
             tokio::select! {
                 arrival = arrivals.recv() => match arrival {
-                    Some(held) => lanes.push(held.operation.scope.clone(), Arc::new(held)),
+                    Some(held) if lanes.has_room(&held.operation.scope) => {
+                        lanes.push(held.operation.scope.clone(), Arc::new(held));
+                    }
+                    Some(held) => {
+                        self.applier.crowded(&held.operation.scope);
+                        held.operation.later(CROWDED).await;
+                    }
                     None => break,
                 },
                 Some(scope) = running.next() => lanes.finished(&scope),

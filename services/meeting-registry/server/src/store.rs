@@ -9,6 +9,7 @@ mod attachment;
 mod attachments;
 mod event;
 mod liveness;
+mod log;
 mod meeting;
 mod member;
 mod members;
@@ -45,6 +46,7 @@ use tributary_message_bus::subjects::MeetingScope;
 
 use crate::clock::Clock;
 pub use apply::Applied;
+pub use members::AccessFacts;
 pub use migrations::Migrations;
 use notice::Once;
 use notices::Batch;
@@ -221,30 +223,6 @@ impl Store {
             .with_state(row.floor()?)
             .with_talks(talks);
         Ok((row.try_into()?, roster))
-    }
-
-    /// Encoded events after number `after`, in order, at most `limit`.
-    ///
-    /// # Errors
-    /// There is no such meeting, or the database could not answer.
-    pub async fn events(
-        &self,
-        scope: &MeetingScope,
-        after: u64,
-        limit: u64,
-    ) -> Result<Vec<Vec<u8>>, StoreError> {
-        find_meeting(&self.database, scope, self.clock.wall()).await?;
-        let Ok(after) = i64::try_from(after) else { return Ok(Vec::new()) };
-        let (organisation, meeting) = key(scope);
-        let rows = event::Entity::find()
-            .filter(event::Column::Organisation.eq(organisation))
-            .filter(event::Column::MeetingId.eq(meeting))
-            .filter(event::Column::Number.gt(after))
-            .order_by_asc(event::Column::Number)
-            .limit(limit)
-            .all(&self.database)
-            .await?;
-        Ok(rows.into_iter().map(|row| row.payload).collect())
     }
 
     /// Begins to write. On SQLite that takes the write lock at once: a transaction that first reads

@@ -6,14 +6,14 @@
 
 mod check;
 mod queue;
-mod silencing;
+mod unanswered;
 
 use bytes::Bytes;
 pub(crate) use check::{Signer, check, read};
 pub(crate) use queue::{Operations, Stored};
-pub(crate) use silencing::Silencing;
 use tributary_identifiers::RelayId;
 use tributary_message_bus::{ControlBus, subjects::MeetingScope};
+pub(crate) use unanswered::Unanswered;
 
 /// What brings operations to where they can't be lost.
 pub(crate) trait Carrier: Clone + Send + Sync + 'static {

@@ -10,6 +10,7 @@ use crate::{
     admission::{Admission, Ticket, Wish},
     board::{Board, Entry},
     protocol::{Connection, RequestError},
+    random_id,
 };
 
 impl Attendance {
@@ -48,6 +49,9 @@ pub(super) async fn join(
     board: &Board,
 ) -> Result<MeetingId, JoinError> {
     let cursor = ticket.meeting_id().map_or(0, |meeting_id| board.cursor(meeting_id));
+    if ticket.meeting_id().is_some_and(|meeting_id| board.wants_new_session(meeting_id)) {
+        ticket.session_id = random_id::session();
+    }
     let muted = board.desk.muted.load(Ordering::Relaxed);
     let joined = admission.join(ticket, connection, Wish { muted, cursor }).await?;
     let meeting_id = ticket.meeting_id().ok_or(RequestError::WrongKind)?;

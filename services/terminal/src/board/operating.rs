@@ -51,6 +51,15 @@ impl Board {
         self.submit(meeting_id, Body::SetMuted(SetMuted { muted }), None)
     }
 
+    /// How the microphone is, if the meeting takes it to be otherwise.
+    pub(crate) fn differently_muted(&self, meeting_id: MeetingId) -> Option<bool> {
+        let known = self.known.borrow();
+        let meeting = known.of(meeting_id)?;
+        let me = meeting.roster.get(&meeting.participant_id?)?;
+        let muted = self.desk.muted.load(Ordering::Relaxed);
+        (me.muted != muted).then_some(muted)
+    }
+
     /// The next operation as it would be; `None`: not in that meeting.
     pub(crate) fn draft(&self, meeting_id: MeetingId, body: Body) -> Option<Operation> {
         let posts = self.posts();
@@ -65,10 +74,24 @@ impl Board {
         self.posts().get(&meeting_id).map(|post| post.credential.clone())
     }
 
+    /// Those of the meetings in which something can be done: until its roster is there, a meeting may
+    /// have to be joined from its beginning, and a result could be missed.
+    fn open(&self, joined: &[MeetingId]) -> Vec<MeetingId> {
+        let known = self.known.borrow();
+        let is_open = |id: &MeetingId| known.of(*id).is_some_and(|meeting| meeting.has_roster);
+        joined.iter().copied().filter(is_open).collect()
+    }
+
+    /// True if a meeting is to be joined in a new session.
+    pub(crate) fn wants_new_session(&self, meeting_id: MeetingId) -> bool {
+        self.posts().get(&meeting_id).is_some_and(|post| post.outbox.wants_new_session())
+    }
+
     /// What is to be sent now, of meetings that are joined on this connection.
     pub(crate) fn next_to_send(&self, joined: &[MeetingId], now: Instant) -> Option<ToSend> {
+        let open = self.open(joined);
         let mut posts = self.posts();
-        let (meeting_id, (id, sequence, signed)) = joined.iter().find_map(|meeting_id| {
+        let (meeting_id, (id, sequence, signed)) = open.iter().find_map(|meeting_id| {
             let entry = posts.get_mut(meeting_id)?.outbox.next(now)?;
             Some((*meeting_id, (entry.id.clone(), entry.sequence, entry.payload.clone())))
         })?;
@@ -79,8 +102,9 @@ impl Board {
 
     /// When to look again, if time alone makes a difference.
     pub(crate) fn due(&self, joined: &[MeetingId]) -> Option<Instant> {
+        let open = self.open(joined);
         let posts = self.posts();
-        joined.iter().filter_map(|meeting_id| posts.get(meeting_id)?.outbox.due()).min()
+        open.iter().filter_map(|meeting_id| posts.get(meeting_id)?.outbox.due()).min()
     }
 
     /// The relay has it for good.

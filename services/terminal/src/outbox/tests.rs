@@ -73,6 +73,38 @@ fn what_the_relay_can_not_take_for_now_goes_again_first_and_not_at_once() {
 }
 
 #[test]
+fn a_number_that_was_not_taken_is_given_to_the_next_if_none_has_a_later_one() {
+    let now = Instant::now();
+    let mut outbox = filled(3);
+    sent(&mut outbox, now);
+    assert!(outbox.not_taken(&id(3)) && !outbox.not_taken(&id(3)));
+    assert_eq!(outbox.next_sequence(), 3);
+    // The registry waits for 1 before it goes on.
+    assert!(outbox.not_taken(&id(1)));
+    assert_eq!(outbox.next_sequence(), 3);
+    assert!(!outbox.wants_new_session(), "2 is on its way");
+    assert!(outbox.not_taken(&id(2)));
+    assert_eq!(outbox.next_sequence(), 1);
+    assert!(!outbox.wants_new_session());
+}
+
+#[test]
+fn a_number_that_may_be_used_up_is_not_given_again() {
+    let now = Instant::now();
+    let mut outbox = filled(1);
+    sent(&mut outbox, now);
+    outbox.lost();
+    sent(&mut outbox, now);
+    outbox.not_taken(&id(1));
+    assert_eq!(outbox.next_sequence(), 2);
+    assert!(outbox.wants_new_session());
+    outbox.push(id(2), 2).unwrap();
+    assert!(!outbox.wants_new_session(), "it would have to be signed anew");
+    outbox.answered(&id(2));
+    assert!(!outbox.wants_new_session(), "the registry waits no longer");
+}
+
+#[test]
 fn no_more_than_so_many_are_kept() {
     let mut outbox = filled(PENDING_MAX as u64);
     assert_eq!(outbox.push(id(0), 0), Err(Full));
@@ -89,6 +121,7 @@ enum Step {
     Receive(u64),
     PutBack(u64),
     Answer(u64),
+    Refuse(u64),
     Lose,
 }
 
@@ -99,6 +132,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => any::<u64>().prop_map(Step::Receive),
         2 => any::<u64>().prop_map(Step::PutBack),
         3 => any::<u64>().prop_map(Step::Answer),
+        1 => any::<u64>().prop_map(Step::Refuse),
         1 => Just(Step::Lose),
     ]
 }
@@ -109,6 +143,10 @@ struct Model {
     pushed: u64,
     pending: BTreeSet<u64>,
     on_the_way: BTreeMap<u64, bool>,
+    /// What was on its way on an earlier connection.
+    may_be_stored: BTreeSet<u64>,
+    /// The highest number that is or may be used up.
+    used: u64,
 }
 
 impl Model {
@@ -157,9 +195,23 @@ proptest! {
                 },
                 Step::Answer(any) => if let Some(number) = model.choose(any) {
                     model.on_the_way.remove(&number);
-                    prop_assert_eq!(outbox.answered(&id(number)), model.pending.remove(&number));
+                    let news = model.pending.remove(&number);
+                    model.used = model.used.max(if news { number } else { 0 });
+                    prop_assert_eq!(outbox.answered(&id(number)), news);
+                },
+                Step::Refuse(any) => if let Some(number) = model.choose(any) {
+                    model.on_the_way.remove(&number);
+                    let news = model.pending.remove(&number);
+                    if news && model.may_be_stored.contains(&number) {
+                        model.used = model.used.max(number);
+                    }
+                    if news {
+                        model.pushed = model.used.max(model.pending.last().copied().unwrap_or(0));
+                    }
+                    prop_assert_eq!(outbox.not_taken(&id(number)), news);
                 },
                 Step::Lose => {
+                    model.may_be_stored.extend(model.on_the_way.keys());
                     model.on_the_way.clear();
                     outbox.lost();
                 }

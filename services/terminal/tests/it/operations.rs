@@ -78,6 +78,7 @@ async fn each_operation_has_its_result() {
     assert_eq!(a.chat("hello", &[]).await.unwrap(), not_taken);
     let written = a.chat("hello again", &[]).await.unwrap();
     assert_eq!(a.snapshot().chat[0].number, written.event_number().unwrap());
+    assert_eq!(sequences(&relay), [1, 2, 3, 4], "what was not taken has used up no number");
     let counts = a.snapshot().operations;
     assert_eq!((counts.pending, counts.applied, counts.nothing_changed), (0, 2, 1));
     assert_eq!((counts.refused, counts.not_taken), (1, 1));
@@ -161,6 +162,30 @@ async fn only_some_are_on_their_way_and_the_rest_follows() {
     relay.treat_operations(Operations::Answered);
     assert_eq!(applied(submitted).await, (1..=40).collect::<Vec<u64>>());
     assert_eq!(sequences(&relay), (1..=40).collect::<Vec<u64>>());
+}
+
+#[tokio::test]
+async fn after_a_number_that_may_be_missing_the_next_joining_begins_a_session() {
+    let relay = StubRelay::start().await;
+    let a = guest(&relay).await;
+    assert_eq!(applied(write(&a, 1)).await, [1]);
+    relay.treat_operations(Operations::Lost);
+    let lost = write(&a, 1).remove(0);
+    came(&a, &relay, 2).await;
+    relay.refuse_next("operate", RefusalCode::Forbidden);
+    relay.drop_connections();
+    assert!(matches!(lost.outcome().await, Ok(Outcome::NotTaken { .. })));
+    relay.treat_operations(Operations::Answered);
+    relay.drop_connections();
+    a.wait_until(|s| s.connections == 3 && s.connected, SOON).await.unwrap();
+    assert_eq!(applied(write(&a, 2)).await, [2, 3]);
+    let sessions: Vec<_> = relay.joins().into_iter().map(|join| join.session_id).collect();
+    assert_eq!(sessions[0], sessions[1]);
+    assert_ne!(sessions[1], sessions[2]);
+    let last = relay.operations()[2..].to_vec();
+    assert!(last.iter().all(|operation| operation.session_id == sessions[2]));
+    assert_eq!(sequences(&relay), [1, 2, 1, 2]);
+    assert_eq!(a.outcomes(meeting_id()).len(), 4);
 }
 
 #[tokio::test]

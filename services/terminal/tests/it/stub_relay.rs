@@ -216,6 +216,11 @@ impl StubRelay {
         self.state().lobby = true;
     }
 
+    /// From now on who joins is in.
+    pub fn close_lobby(&self) {
+        self.state().lobby = false;
+    }
+
     /// The operations that came, each time they came, in order.
     pub fn operations(&self) -> Vec<Operation> {
         self.state().operations.clone()

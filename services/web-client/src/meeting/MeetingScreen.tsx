@@ -14,6 +14,7 @@ import type { Hindrance } from "../session/recovery";
 import { detailsOn } from "../session/state";
 import { selfIn } from "../session/stay";
 import type { Stay } from "../session/stay";
+import { isForSome } from "../talk/talk";
 import { LanguageSwitch } from "../view/Shell";
 import { Logo } from "../view/icons";
 import { Announcer } from "./Announcer";
@@ -131,7 +132,7 @@ function useMeetingKeys(stay: Stay, whisper: Whispering, toggle: (name: PanelNam
     chat: () => toggle("chat"),
     help: () => toggle("keys"),
     talk: (on) => {
-      if (on) whispering.current = whisper.picked.size > 0;
+      if (on) whispering.current = isForSome(whisper.chosen, stay.talks.own);
       // Who was being talked to when it was pressed decides, also when it is let go.
       if (whispering.current) whisper.hold(on);
       else void microphone.pushToTalk(on);

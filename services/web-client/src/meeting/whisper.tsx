@@ -6,6 +6,7 @@ import { useTranslation } from "../i18n/context";
 import type { Messages } from "../i18n/messages";
 import { TARGETS_MAX } from "../operations/act";
 import type { Stay } from "../session/stay";
+import { isUnheard } from "../talk/talk";
 import type { OwnTalk } from "../talk/talk";
 import { Button } from "../view/Button";
 import { CloseIcon, LatchIcon, WhisperIcon } from "../view/icons";
@@ -13,6 +14,8 @@ import { CloseIcon, LatchIcon, WhisperIcon } from "../view/icons";
 export interface Whispering {
   /** Those chosen who are there, in the order in which they were chosen. */
   readonly picked: ReadonlySet<number>;
+  /** Those chosen, there or not. */
+  readonly chosen: readonly number[];
   readonly toggle: (id: number) => void;
   readonly choose: (ids: readonly number[]) => void;
   /** Held down, or let go. */
@@ -31,8 +34,8 @@ export function useWhisper(stay: Stay): Whispering {
     const participant = stay.roster.participants.get(id);
     return participant !== undefined && participant.presence !== "offline";
   });
-  const latest = useRef({ there, own });
-  latest.current = { there, own };
+  const latest = useRef({ there, own, some: false });
+  latest.current = { there, own, some: chosen.length > 0 };
   const choose = useCallback(
     (ids: readonly number[]) => {
       const few = ids.slice(0, TARGETS_MAX);
@@ -53,12 +56,13 @@ export function useWhisper(stay: Stay): Whispering {
   );
   return {
     picked: new Set(there),
+    chosen,
     toggle,
     choose,
     hold: (on) => {
       const now = latest.current;
       if (!on) session.talk.release();
-      else if (now.there.length > 0 && !now.own.latched) session.talk.press(now.there);
+      else if (now.some && !now.own.latched) session.talk.press(now.there);
     },
     latch: () => session.talk.latch(latest.current.there),
     stop: () => session.talk.stop(),
@@ -69,30 +73,31 @@ export function useWhisper(stay: Stay): Whispering {
   };
 }
 
-/** Nothing while nobody is chosen and the floor is not left. */
+/** Nothing while nobody is chosen and the floor is not left. Whoever nobody hears is told so. */
 export function WhisperBar({ stay, whisper }: { stay: Stay; whisper: Whispering }) {
   const { t } = useTranslation();
   const { own } = stay.talks;
   const onFloor = own.phase === "floor";
-  const talking = own.phase === "asking" || own.phase === "private";
+  const unheard = isUnheard(own, stay.roster.participants);
   const ids = onFloor ? [...whisper.picked] : own.targetIds;
   const names = useDisplayNames(stay, ids);
   const focused = useRef<HTMLElement>(null);
-  if (onFloor && ids.length === 0) return null;
+  if (onFloor && whisper.chosen.length === 0) return null;
   return (
     <section
       ref={focused}
-      class={own.phase === "private" ? "whisper-bar in-force" : "whisper-bar"}
+      class={`whisper-bar ${unheard ? "unheard" : own.phase === "private" ? "in-force" : ""}`}
       aria-label={t.whisper.bar}
     >
       <WhisperIcon />
       <p class="whisper-text" role="status">
-        {sentenceOf(t, own, ids, names)}
-        {own.phase === "private" && <small>{t.whisper.nobodyElse}</small>}
+        {unheard ? t.whisper.unheard : sentenceOf(t, own, ids, names)}
+        {own.phase === "private" && !unheard && <small>{t.whisper.nobodyElse}</small>}
+        {unheard && <small>{own.latched ? t.whisper.goBack : t.whisper.letGo}</small>}
       </p>
       <div class="whisper-buttons">
         {!own.latched && <HoldButton onHold={whisper.hold} />}
-        {talking && own.latched ? (
+        {own.latched ? (
           <Button onClick={whisper.stop}>{t.whisper.unlatch}</Button>
         ) : (
           <LatchButton onLatch={whisper.latch} />
@@ -120,16 +125,16 @@ function LatchButton({ onLatch }: { onLatch: () => void }) {
   );
 }
 
+/** `ids` and `names`: to whom, or who is chosen. */
 function sentenceOf(t: Messages, own: OwnTalk, ids: readonly number[], names: string): string {
   switch (own.phase) {
     case "floor":
-      return t.whisper.toNames(names);
+      return ids.length === 0 ? t.whisper.noneThere : t.whisper.toNames(names);
     case "asking":
       return t.whisper.getting(names);
     case "private":
       return ids.length === 1 ? t.whisper.only(names) : t.whisper.onlyMany(names);
-    case "ending":
-    case "adrift":
+    default:
       return t.whisper.ending;
   }
 }

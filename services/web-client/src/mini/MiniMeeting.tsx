@@ -11,6 +11,7 @@ import { useDisplayNames } from "../meeting/whisper";
 import type { Entry } from "../session/places";
 import { selfIn } from "../session/stay";
 import type { Stay } from "../session/stay";
+import { isUnheard } from "../talk/talk";
 import { Avatar } from "../view/Avatar";
 import { LeaveIcon, RestoreIcon } from "../view/icons";
 
@@ -64,6 +65,11 @@ export function MiniMeeting({ entry, window, grip }: Props) {
         </p>
       )}
       <Heard stay={stay} />
+      {isUnheard(stay.talks.own, stay.roster.participants) && (
+        <p class="mini-note away" role="status">
+          {t.whisper.unheard}
+        </p>
+      )}
       <Speakers stay={stay} />
       <div class="mini-bar" role="toolbar" aria-label={t.meeting.controls}>
         <MuteButton />

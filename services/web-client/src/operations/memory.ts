@@ -72,16 +72,20 @@ function isEntry(entry: unknown): entry is [string, unknown] {
 /** What was not signed yet was never sent: its number is free. */
 function storedOf({ sessionId, participantId, outbox }: KeptOperations) {
   const signed = outbox.pending.filter((operation) => operation.signed !== undefined);
-  const unsigned = outbox.pending.find((operation) => operation.signed === undefined);
+  const last = signed.at(-1)?.sequence ?? 0;
+  const unsigned = outbox.pending.find(
+    ({ sequence, signed: bytes }) => bytes === undefined && sequence > last,
+  );
   return {
     sessionId,
     participantId,
     nextSequence: unsigned?.sequence ?? outbox.nextSequence,
-    pending: signed.map(({ id, sequence, act, madeAtMs, signed: bytes }) => ({
+    pending: signed.map(({ id, sequence, act, madeAtMs, signed: bytes, filler }) => ({
       id,
       sequence,
       act,
       madeAtMs,
+      filler: filler === true,
       envelope: textOf(bytes?.envelope),
       signature: textOf(bytes?.signature),
     })),
@@ -112,12 +116,12 @@ function parseKept(value: unknown): KeptOperations | undefined {
 }
 
 function parsePending(stored: Stored["pending"][number]): Pending {
-  const { id, sequence, act, madeAtMs, envelope, signature } = stored;
+  const { id, sequence, act, madeAtMs, filler, envelope, signature } = stored;
   if (typeof id !== "string" || typeof sequence !== "number" || typeof act?.kind !== "string") {
     throw new Error("not an operation");
   }
   const signed = { envelope: bytesOf(envelope), signature: bytesOf(signature) };
-  return { id, sequence, act, madeAtMs, progress: "waiting", carried: true, signed };
+  return { id, sequence, act, madeAtMs, progress: "waiting", carried: true, signed, filler };
 }
 
 function textOf(bytes: Uint8Array | undefined): string {

@@ -30,6 +30,11 @@ export interface Pending {
   readonly carried: boolean;
   /** Undefined while it is being signed. */
   readonly signed: Signed | undefined;
+  /**
+   * True if nobody has done it: it takes the number of one that the relay has refused for good, so that
+   * the registry does not wait for that before later ones.
+   */
+  readonly filler?: boolean;
 }
 
 export interface Outbox {
@@ -46,6 +51,8 @@ export type OutboxAction =
   | { kind: "putOff"; id: string }
   /** The connection is lost: what has no result is to be sent again. */
   | { kind: "unsent" }
+  /** The relay will never take it; a filler takes its number. */
+  | { kind: "refused"; id: string; fillerId: string }
   /** Results up to now may have been passed over. */
   | { kind: "passedOver" }
   /** The result has come, or will never. */
@@ -57,6 +64,9 @@ export const PENDING_MAX = 200;
 const IN_FLIGHT_MAX = 8;
 /** So many may be without a result at a time; the relay takes no more. */
 const UNRESOLVED_MAX = 32;
+
+/** Says nothing, and is signed so that it is too late in any case. */
+const FILLER: Act = { kind: "checkIn" };
 
 export const EMPTY_OUTBOX: Outbox = { pending: [], nextSequence: 1 };
 
@@ -84,6 +94,14 @@ export function reduceOutbox(outbox: Outbox, action: OutboxAction): Outbox {
       return change(outbox, action.id, { progress: "waiting" });
     case "unsent":
       return all(outbox, { progress: "waiting" });
+    case "refused":
+      return change(outbox, action.id, {
+        id: action.fillerId,
+        act: FILLER,
+        progress: "waiting",
+        signed: undefined,
+        filler: true,
+      });
     case "passedOver":
       return all(outbox, { carried: true });
     case "settled": {
@@ -91,6 +109,11 @@ export function reduceOutbox(outbox: Outbox, action: OutboxAction): Outbox {
       return pending.length === outbox.pending.length ? outbox : { ...outbox, pending };
     }
   }
+}
+
+/** What somebody has done. */
+export function doneIn({ pending }: Outbox): readonly Pending[] {
+  return pending.some(({ filler }) => filler) ? pending.filter(({ filler }) => !filler) : pending;
 }
 
 /** What is to be sent now, in order: none overtakes one that has to wait. */

@@ -62,6 +62,10 @@ export class Attendance {
   readonly operator: Operator;
   /** How the relay has it. */
   cameHeld = false;
+  /** A host has muted this terminal here, and its person has not unmuted here since. */
+  mutedByHost = false;
+  /** The connection by which the terminal was in last. */
+  cameBy: Connection | undefined;
   private readonly stopped = new AbortController();
   private readonly whenStopped = new Promise<void>((resolve) =>
     this.stopped.signal.addEventListener("abort", () => resolve()),

@@ -2,7 +2,7 @@
 // is live, and open to the floor or to private talk as the live meeting has it.
 
 import type { Store } from "../app/store";
-import { outletOf } from "../talk/talk";
+import { isWished, outletOf } from "../talk/talk";
 import type { Outlet } from "../talk/talk";
 import type { Whisper } from "../talk/whisper";
 import type { Connection } from "./connection";
@@ -32,6 +32,8 @@ export class AudioFollower {
   private carrier: Connection | undefined;
   private outlet: Outlet = "floor";
   private following = false;
+  /** Which switches of the live meeting are under way. */
+  private readonly switching = new Set<symbol>();
 
   constructor(
     private readonly audio: AudioLink,
@@ -48,8 +50,24 @@ export class AudioFollower {
 
   /** The relay has no peer connection for the live meeting, or one that is held. */
   carryAnew(connection: Connection): void {
-    this.carrier = undefined;
+    this.forget();
     this.carry(connection);
+  }
+
+  /** The relay's peer connection has gone with the meeting that was live: the next one has none. */
+  forget(): void {
+    this.carrier = undefined;
+  }
+
+  /** Nothing is heard in either meeting until the result is called. */
+  hush(): () => void {
+    const one = Symbol();
+    this.switching.add(one);
+    this.follow();
+    return () => {
+      this.switching.delete(one);
+      this.follow();
+    };
   }
 
   stop(): void {
@@ -64,7 +82,8 @@ export class AudioFollower {
     this.endLostTalk();
     this.following = false;
     const stay = liveStay(this.state());
-    const outlet = stay === undefined ? "floor" : outletOf(stay.talks);
+    const hushed = this.switching.size > 0;
+    const outlet = hushed ? "nowhere" : stay === undefined ? "floor" : outletOf(stay.talks);
     if (outlet === this.outlet) return;
     this.outlet = outlet;
     this.audio.speak(outlet);
@@ -74,8 +93,8 @@ export class AudioFollower {
   private endLostTalk(): void {
     const { place } = this.state();
     if (place.kind !== "inside") return;
-    const { phase } = place.stay.talks.own;
+    const { own } = place.stay.talks;
     const lost = place.hindrance !== undefined;
-    if (lost ? phase === "private" || phase === "asking" : phase === "adrift") this.whisper.stop();
+    if (lost ? isWished(own) : own.phase === "adrift") this.whisper.end();
   }
 }

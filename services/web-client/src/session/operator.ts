@@ -3,7 +3,7 @@
 
 import type { Act, ActRefusal } from "../operations/act";
 import type { OperationMemory } from "../operations/memory";
-import { PENDING_MAX, nextToSend, reduceOutbox } from "../operations/outbox";
+import { EMPTY_OUTBOX, PENDING_MAX, doneIn, nextToSend, reduceOutbox } from "../operations/outbox";
 import type { Outbox, OutboxAction, Pending } from "../operations/outbox";
 import { backoffMs, pause } from "./backoff";
 import type { Connection } from "./connection";
@@ -13,6 +13,8 @@ import { envelopeOf } from "./wire-operations";
 
 /** What is done is not to be applied later than so long after, in ms. */
 const APPLY_WITHIN_MS = 10 * 60 * 1000;
+/** What is only there for its number is too late by so much, in ms. */
+const TOO_LATE_MS = 24 * 60 * 60 * 1000;
 /**
  * What was made before a reload may have had its result before it; as it can't be lost any more once
  * the relay has it, nobody needs to be kept waiting longer than this, in ms.
@@ -28,6 +30,9 @@ export interface Surroundings {
   /** There will be no result: the relay did not take it. */
   readonly dropped: (operation: Pending, reason: ActRefusal) => void;
 }
+
+/** What changes what is kept for after a reload. */
+const KEPT: ReadonlySet<OutboxAction["kind"]> = new Set(["signed", "settled", "refused"]);
 
 /** Who does it, as known from joining. */
 export interface Self {
@@ -58,14 +63,15 @@ export class Operator {
     this.outbox = kept.outbox;
   }
 
+  /** What was done and has no result. */
   get pending(): readonly Pending[] {
-    return this.outbox.pending;
+    return doneIn(this.outbox);
   }
 
   /** Does something; its id, or undefined if too much is under way. */
   act(act: Act): string | undefined {
     const { self } = this;
-    if (self === undefined || this.pending.length >= PENDING_MAX) return undefined;
+    if (self === undefined || this.outbox.pending.length >= PENDING_MAX) return undefined;
     const id = crypto.randomUUID();
     this.apply({ kind: "made", id, act, nowMs: Date.now() });
     this.sign(id, self);
@@ -91,7 +97,7 @@ export class Operator {
 
   /** The operation has a result. Undefined if it was not waited for. */
   settle(id: string): Pending | undefined {
-    const operation = this.pending.find((other) => other.id === id);
+    const operation = this.find(id);
     if (operation === undefined) return undefined;
     this.apply({ kind: "settled", id });
     this.pump();
@@ -108,16 +114,15 @@ export class Operator {
 
   /** Another participant: what an earlier one did is not this one's to send. */
   private begin(): void {
-    for (const { id } of this.pending)
-      this.outbox = reduceOutbox(this.outbox, { kind: "settled", id });
-    this.outbox = { ...this.outbox, nextSequence: 1 };
+    this.outbox = EMPTY_OUTBOX;
   }
 
   /** One after the other, so that none is sent before its predecessors. */
   private sign(id: string, self: Self): void {
     this.signing = this.signing.then(async () => {
-      const operation = this.pending.find((other) => other.id === id);
+      const operation = this.find(id);
       if (operation === undefined || this.stopped.signal.aborted) return;
+      const goodForMs = operation.filler === true ? -TOO_LATE_MS : APPLY_WITHIN_MS;
       const key = await this.around.key();
       const envelope = envelopeOf(
         {
@@ -127,7 +132,7 @@ export class Operator {
           meetingId: this.meetingId,
           participantId: self.participantId,
           sessionId: this.sessionId,
-          notAfterMs: Date.now() + this.around.clockOffsetMs() + APPLY_WITHIN_MS,
+          notAfterMs: Date.now() + this.around.clockOffsetMs() + goodForMs,
         },
         operation.act,
       );
@@ -168,7 +173,7 @@ export class Operator {
 
   private received(id: string): void {
     this.apply({ kind: "received", id });
-    if (this.pending.find((operation) => operation.id === id)?.carried !== true) return;
+    if (this.find(id)?.carried !== true) return;
     const timer = setTimeout(() => {
       this.timers.delete(timer);
       this.settle(id);
@@ -184,9 +189,23 @@ export class Operator {
     this.resting = false;
   }
 
+  /** Its number would be waited for at the registry: it is filled, unless that is refused too. */
   private drop(id: string, reason: ActRefusal): void {
-    const operation = this.settle(id);
-    if (operation !== undefined) this.around.dropped(operation, reason);
+    const { self } = this;
+    const operation = this.find(id);
+    if (operation === undefined) return;
+    if (operation.filler === true || reason === "meetingEnded" || self === undefined) {
+      this.settle(id);
+    } else {
+      const fillerId = crypto.randomUUID();
+      this.apply({ kind: "refused", id, fillerId });
+      this.sign(fillerId, self);
+    }
+    if (operation.filler !== true) this.around.dropped(operation, reason);
+  }
+
+  private find(id: string): Pending | undefined {
+    return this.outbox.pending.find((operation) => operation.id === id);
   }
 
   private apply(action: OutboxAction): void {
@@ -194,8 +213,8 @@ export class Operator {
     if (next === this.outbox || this.stopped.signal.aborted) return;
     this.outbox = next;
     // How far the relay has got with it is nothing to be remembered.
-    if (action.kind === "signed" || action.kind === "settled") this.keep();
-    this.around.changed(next.pending);
+    if (KEPT.has(action.kind)) this.keep();
+    this.around.changed(this.pending);
   }
 
   private keep(): void {

@@ -2,7 +2,7 @@
 
 import type { Snapshot } from "../meeting/roster";
 import type { Pending } from "../operations/outbox";
-import { NO_TALKS } from "../talk/talk";
+import { talksAnew, talksOf } from "../talk/talk";
 import type { Hindrance, OverReason } from "./recovery";
 import { beginStay, reduceStay } from "./stay";
 import type { Stay, StayAction } from "./stay";
@@ -110,13 +110,16 @@ export function joined(places: Places, as: JoinedAs): Places {
     const same = before?.selfId === selfId;
     if (before !== undefined && snapshot === undefined) {
       // A guest who had to be made anew is another participant from here on.
-      const talks = same ? before.talks : NO_TALKS;
+      const talks = same ? before.talks : talksAnew(before.talks);
       const stay = { ...before, meeting, selfId, talks, pending };
       return { kind: "inside", stay, hindrance };
     }
     if (before === undefined || snapshot === undefined || !same) {
       const stay = beginStay(meeting, selfId, snapshot ?? NOTHING, pending);
-      return { kind: "inside", stay, hindrance };
+      if (before === undefined || snapshot === undefined)
+        return { kind: "inside", stay, hindrance };
+      const talks = talksOf(talksAnew(before.talks), snapshot.talks, selfId);
+      return { kind: "inside", stay: { ...stay, talks }, hindrance };
     }
     const again = reduceStay({ ...before, meeting }, { kind: "snapshot", snapshot });
     return { kind: "inside", stay: { ...again, cursor: snapshot.eventNumber }, hindrance };

@@ -13,23 +13,21 @@ import { Bearer } from "./bearer";
 import { Caretaker } from "./caretaker";
 import { ChatReader } from "./chat-reader";
 import type { Answer, Connection, RequestInit, RequestKind, Socket } from "./connection";
+import { DetailsReader } from "./details";
 import { Dialer } from "./dialer";
 import { keysAvailable } from "./key";
 import type { TerminalKey } from "./key";
 import { outcomeOf, wasUnheard } from "./refusal";
 import type { Outcome } from "./refusal";
-import { detailsOn, entryAt, initialState, meetingIdAt, reduce } from "./state";
+import { initialState, liveStay, meetingIdAt, reduce } from "./state";
 import type { Activity, SessionAction, SessionState } from "./state";
 import { Stays } from "./stays";
 import type { TabMemory } from "./tab";
 import { identityOf, logInOptionsOf } from "./wire";
 import type { Identity, LogInOptions } from "./wire";
-import { detailsOf } from "./wire-details";
 
 /** An invitation that was put off is told again after so long, in ms. */
 const LATER_MS = 5 * 60 * 1000;
-/** Changes of a meeting that come within this time are read together, in ms. */
-const READ_AFTER_MS = 300;
 /** What is asked for if it can't be known how one logs in. */
 const USUAL_OPTIONS: LogInOptions = { guests: true, providers: [] };
 
@@ -67,7 +65,7 @@ export class Session {
   private readonly stays: Stays;
   private readonly chat: ChatReader;
   private caretaker: Caretaker | undefined;
-  private rereading: ReturnType<typeof setTimeout> | undefined;
+  private readonly details: DetailsReader;
   /** Passwords that have let this person in, for what is asked for later. */
   private readonly passwords = new Map<string, string>();
 
@@ -94,6 +92,15 @@ export class Session {
       dial: () => this.dialer.dial(),
       settle: (meetingId, events) => this.stays.settle(meetingId, events),
     });
+    this.details = new DetailsReader({
+      state,
+      dispatch,
+      passwordOf: (meetingId) => this.passwordOf(meetingId),
+      ask: (meetingId, password) => {
+        const shareSecret = world.memory.secretOf(meetingId);
+        return this.ask("readMeeting", { meetingId, password, shareSecret });
+      },
+    });
     this.stays = new Stays({
       audio: world.audio,
       key: world.key,
@@ -105,7 +112,7 @@ export class Session {
       subscribe: (listener) => this.state.subscribe(listener),
       renewIdentity: () => this.bearer.renewGuest(),
       joined: (meetingId, password) => this.joined(meetingId, password),
-      detailsChanged: (meetingId) => this.detailsChanged(meetingId),
+      detailsChanged: (meetingId) => this.details.changed(meetingId),
     });
   }
 
@@ -185,9 +192,6 @@ export class Session {
   logOut(): void {
     const identityToken = this.state.get().identity?.token;
     void this.stays.leaveAll(false);
-    this.world.memory.forgetCredentials();
-    this.world.operations.forgetAll();
-    this.passwords.clear();
     this.dispatch({ kind: "identityGone", problem: undefined });
     if (identityToken === undefined) return;
     void this.patiently((connection) => connection.request("logOut", { identityToken }));
@@ -218,20 +222,8 @@ export class Session {
   }
 
   /** Reads what this person may know of a meeting; it goes into the state. */
-  async readMeeting(meetingId: string): Promise<void> {
-    const userId = this.state.get().identity?.userId;
-    const password = this.passwordOf(meetingId);
-    const shareSecret = this.world.memory.secretOf(meetingId);
-    this.dispatch({ kind: "reading", meetingId });
-    const answer = await this.ask("readMeeting", { meetingId, password, shareSecret });
-    if (this.state.get().identity?.userId !== userId) return;
-    if (answer.ok) {
-      const details = detailsOf(answer.value, meetingId);
-      return this.dispatch({ kind: "read", details });
-    }
-    const needed = answer.reason === "wrongPassword" && password === "";
-    const reason = needed ? "passwordNeeded" : answer.reason;
-    this.dispatch({ kind: "readRefused", meetingId, reason });
+  readMeeting(meetingId: string): Promise<void> {
+    return this.details.read(meetingId);
   }
 
   /** The password that has let this person into the meeting, empty if none. */
@@ -249,9 +241,8 @@ export class Session {
   }
 
   /** Is live in the other meeting; the place in this one is kept. */
-  async switchTo(meetingId: string): Promise<void> {
-    await this.stays.switchTo(meetingId);
-    if (meetingIdAt(this.state.get().place) === meetingId) this.knowDetails(meetingId);
+  switchTo(meetingId: string): Promise<void> {
+    return this.stays.switchTo(meetingId);
   }
 
   /** Leaves a meeting, the live one if none is named, or gives up joining it. */
@@ -322,8 +313,22 @@ export class Session {
   }
 
   private dispatch(action: SessionAction): void {
+    const { identity } = this.state.get();
+    const another = action.kind === "entered" && identity?.userId !== action.identity.userId;
+    if (action.kind === "identityGone" || another) this.forgetPerson();
     this.state.set(reduce(this.state.get(), action));
     if (action.kind === "identityGone") this.world.saveIdentity(undefined);
+    if (action.kind === "switched" || action.kind === "over") {
+      const live = liveStay(this.state.get());
+      if (live !== undefined) this.details.know(live.meeting.id);
+    }
+  }
+
+  /** What let one person in, and what they did, is nothing for the next one. */
+  private forgetPerson(): void {
+    this.passwords.clear();
+    this.world.memory.forgetCredentials();
+    this.world.operations.forgetAll();
   }
 
   private insecure(during: Activity): void {
@@ -381,23 +386,6 @@ export class Session {
   private joined(meetingId: string, password: string): void {
     this.passwords.set(meetingId, password);
     void this.chat.read(meetingId);
-    this.knowDetails(meetingId);
-  }
-
-  private knowDetails(meetingId: string): void {
-    const { identity } = this.state.get();
-    // What somebody with an account may do in the meeting is to be known; guests can do nothing more.
-    const unread = detailsOn(this.state.get(), meetingId) === undefined;
-    if (unread && identity?.guest === false) void this.readMeeting(meetingId);
-  }
-
-  /** Outsiders' reads are counted as accesses: for them it is read when they ask for it. */
-  private detailsChanged(meetingId: string): void {
-    const role = detailsOn(this.state.get(), meetingId)?.role ?? "outsider";
-    if (role === "outsider" || this.rereading !== undefined) return;
-    this.rereading = setTimeout(() => {
-      this.rereading = undefined;
-      if (entryAt(this.state.get(), meetingId) !== undefined) void this.readMeeting(meetingId);
-    }, READ_AFTER_MS);
+    this.details.know(meetingId);
   }
 }

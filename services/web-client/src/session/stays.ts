@@ -3,6 +3,8 @@
 
 import type { NumberedChange } from "../meeting/events";
 import type { Act } from "../operations/act";
+import { lastPending } from "../operations/outbox";
+import type { TalkAction } from "../talk/talk";
 import { Whisper } from "../talk/whisper";
 import { Attendance } from "./attendance";
 import type { Surroundings as AttendanceSurroundings } from "./attendance";
@@ -40,19 +42,19 @@ export class Stays {
   private wanted: string | undefined;
 
   constructor(private readonly around: Surroundings) {
-    const { audio, state, dispatch } = around;
+    const { audio, state } = around;
     this.whisper = new Whisper({
       own: () => liveStay(state())?.talks.own,
       talkTo: (to) => this.act({ kind: "talkTo", to }),
-      dispatch: (action) => {
-        const meetingId = meetingIdAt(state().place);
-        if (meetingId === undefined) return;
-        dispatch({ kind: "stay", meetingId, action: { kind: "talk", action } });
-      },
+      dispatch: (action) => this.ownTalk(action, meetingIdAt(state().place)),
     });
     this.follower = new AudioFollower(audio, state, this.whisper);
     around.subscribe(() => this.follower.follow());
-    audio.muted.subscribe(() => this.tellAll());
+    audio.muted.subscribe(() => {
+      const live = this.live();
+      if (live !== undefined && !audio.muted.get()) live.mutedByHost = false;
+      this.tellAll();
+    });
     audio.interrupted.subscribe(() => this.tellAll());
   }
 
@@ -80,16 +82,15 @@ export class Stays {
       this.wanted = meetingId;
       return;
     }
-    this.whisper.stop();
+    // The last words that are said in one meeting are not to be the first in the other.
+    const hushed = this.follower.hush();
+    this.whisper.end();
     dispatch({ kind: "asked", activity: "switch" });
     const answer = await this.askToSwitch(meetingId);
     dispatch({ kind: "answered" });
-    if (to.over) return;
-    if (!answer.ok) return this.hint(meetingId, { kind: "notSwitched", reason: answer.reason });
-    to.held = to.cameHeld = false;
-    if (from !== undefined) from.held = from.cameHeld = true;
-    dispatch({ kind: "switched", meetingId });
-    this.tellAll();
+    if (answer.ok) this.switched(from, to);
+    else if (!to.over) this.hint(meetingId, { kind: "notSwitched", reason: answer.reason });
+    hushed();
   }
 
   /** Leaves a meeting, or gives up joining it; who is in another one goes on there. */
@@ -103,7 +104,11 @@ export class Stays {
       dispatch(inside ? { kind: "over", meetingId, reason: "left" } : { kind: "outside" });
       return this.leaveAll(false);
     }
-    if (!attendance.held) await this.switchTo(other);
+    if (!attendance.held) {
+      // Nobody is to be heard in the other meeting without having wished it.
+      this.around.audio.mute();
+      await this.switchTo(other);
+    }
     const wasLive = !attendance.held;
     this.end(attendance);
     dispatch({ kind: "over", meetingId, reason: "left" });
@@ -129,7 +134,8 @@ export class Stays {
   act(act: Act, meetingId = meetingIdAt(this.around.state().place) ?? ""): string | undefined {
     if (stayAt(this.around.state(), meetingId) === undefined) return undefined;
     const id = this.attendances.get(meetingId)?.operator.act(act);
-    if (id === undefined) {
+    // That private talk ends is tried again until it can be sent.
+    if (id === undefined && !(act.kind === "talkTo" && act.to.length === 0)) {
       this.hint(meetingId, { kind: "refused", act: act.kind, attempted: act, reason: "tooMany" });
     }
     return id;
@@ -181,9 +187,13 @@ export class Stays {
 
   private inside(attendance: Attendance, connection: Connection): void {
     const { meetingId } = attendance;
+    const again = attendance.cameBy === connection;
+    attendance.cameBy = connection;
     if (!attendance.held && attendance.cameHeld) void this.moveAudio(attendance);
+    else if (!attendance.held && again) this.follower.carryAnew(connection);
     else if (!attendance.held) this.follower.carry(connection);
     this.tell(attendance);
+    this.clearCarried(attendance);
     if (this.wanted !== meetingId) return;
     this.wanted = undefined;
     if (attendance.held) void this.switchTo(meetingId);
@@ -197,9 +207,12 @@ export class Stays {
       // Coming in says what one is anew.
       return this.tell(attendance);
     }
-    if (change.kind !== "muted" || change.participantId !== selfId || !change.muted) return;
+    if (change.kind !== "muted" || change.participantId !== selfId) return;
+    if (!change.muted) attendance.mutedByHost = false;
     const byHost = change.byId !== undefined && change.byId !== selfId;
-    if (byHost && !attendance.held && isMutedByHost(stay)) this.around.audio.mute();
+    if (!change.muted || !byHost || !isMutedByHost(stay)) return;
+    attendance.mutedByHost = true;
+    if (!attendance.held) this.around.audio.mute();
   }
 
   private tell(attendance: Attendance): void {
@@ -215,12 +228,52 @@ export class Stays {
     for (const act of dueActs(stay, wishes)) attendance.operator.act(act);
   }
 
+  /**
+   * The relay may have closed the microphone for what was carried over a reload, and have no event that
+   * opens it again, if the registry knew it already: something new has one.
+   */
+  private clearCarried({ meetingId, held, operator }: Attendance): void {
+    const { pending } = operator;
+    const carried = (kind: "talkTo" | "setMuted") =>
+      pending.findLast(({ act }) => act.kind === kind)?.carried === true;
+    if (carried("talkTo")) {
+      const operationId = operator.act({ kind: "talkTo", to: [] });
+      if (operationId !== undefined) this.ownTalk({ kind: "ending", operationId }, meetingId);
+    }
+    if (!carried("setMuted")) return;
+    const told = lastPending(pending, "setMuted")?.muted;
+    const muted = held && told !== undefined ? told : this.around.audio.muted.get();
+    operator.act({ kind: "setMuted", muted });
+  }
+
   private async askToSwitch(meetingId: string): Promise<Outcome<unknown>> {
     const { state, dialer } = this.around;
     const { place } = state();
     const hindered = place.kind === "inside" && place.hindrance !== undefined;
     if (hindered) return { ok: false, reason: "unreachable" };
     return outcomeOf(async () => (await dialer.dial()).request("switchMeeting", { meetingId }));
+  }
+
+  /** The relay has made `to` the live meeting. */
+  private switched(from: Attendance | undefined, to: Attendance): void {
+    const { state, dispatch } = this.around;
+    if (to.over) {
+      // Left meanwhile: where the terminal has been all the time, the relay has it held now.
+      if (from === undefined || from.over) return;
+      from.cameHeld = true;
+      return void this.moveAudio(from);
+    }
+    const own = stayAt(state(), from?.meetingId ?? "")?.talks.own;
+    to.held = to.cameHeld = false;
+    if (from !== undefined) from.held = from.cameHeld = true;
+    if (to.mutedByHost) this.around.audio.mute();
+    dispatch({ kind: "switched", meetingId: to.meetingId });
+    // What is held to talk to some is not held to talk to others.
+    if (own?.begun === true && !own.latched) {
+      this.ownTalk({ kind: "failed", latched: false }, to.meetingId);
+    }
+    this.ownTalk({ kind: "letGo" }, from?.meetingId);
+    this.tellAll();
   }
 
   private notJoined(attendance: Attendance, reason: FailureReason): void {
@@ -247,7 +300,9 @@ export class Stays {
     const [attendance] = this.attendances.values();
     if (attendance === undefined) return;
     attendance.held = false;
-    if (stayAt(this.around.state(), attendance.meetingId) === undefined) return;
+    if (stayAt(this.around.state(), attendance.meetingId) === undefined) {
+      return this.follower.forget();
+    }
     this.tell(attendance);
     void this.moveAudio(attendance);
   }
@@ -281,6 +336,11 @@ export class Stays {
     if (this.attendances.get(meetingId) === attendance) this.attendances.delete(meetingId);
     if (this.wanted === meetingId) this.wanted = undefined;
     if (this.attendances.size === 0) this.follower.stop();
+  }
+
+  private ownTalk(action: TalkAction, meetingId: string | undefined): void {
+    if (meetingId === undefined) return;
+    this.around.dispatch({ kind: "stay", meetingId, action: { kind: "talk", action } });
   }
 
   private hint(meetingId: string, body: HintBody): void {

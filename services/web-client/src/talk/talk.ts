@@ -1,6 +1,7 @@
 // Talk to some only, as a pure function of what is wished and what the meeting says: who talks to
 // whom privately, and where the microphone goes meanwhile. Between the floor and private talk it goes
-// nowhere, until the meeting has answered: not a syllable is heard by others.
+// nowhere, until the meeting has answered: not a syllable is heard by others. Whoever has begun it is
+// not put back on the floor but by their own doing, however it ends.
 
 import type { NumberedChange } from "../meeting/events";
 import type { Talk } from "../meeting/roster";
@@ -14,8 +15,10 @@ export type TalkPhase =
   | "private"
   /** On the way back to the floor. */
   | "ending"
-  /** In force, or not known whether it is, and wished by nobody: to be ended. */
-  | "adrift";
+  /** In force, or not known whether it is, and not to go on: to be ended. */
+  | "adrift"
+  /** It has ended, but not by the person: nobody hears them until they let go. */
+  | "unheard";
 
 /** My own talk. */
 export interface OwnTalk {
@@ -24,6 +27,8 @@ export interface OwnTalk {
   readonly targetIds: readonly number[];
   /** Goes on without being held. */
   readonly latched: boolean;
+  /** The person has begun it, and has neither let go nor stopped it since. */
+  readonly begun: boolean;
   /** The operation whose result is awaited, empty if none. */
   readonly operationId: string;
 }
@@ -38,24 +43,76 @@ export interface Talks {
 export type Outlet = "floor" | "private" | "nowhere";
 
 export type TalkAction =
-  /** A `talkTo` was sent under this id; no targets: back to the floor. */
+  /** A `talkTo` was sent under this id. */
   | { kind: "wished"; targetIds: readonly number[]; latched: boolean; operationId: string }
+  /** A `talkTo` without targets was sent under this id; it may be the end without being wished. */
+  | { kind: "ending"; operationId: string }
+  /** The person has let go, or stopped it. */
+  | { kind: "letGo" }
+  /** Begun by the person, but it can't be: there is nobody to talk to, or nothing could be sent. */
+  | { kind: "failed"; latched: boolean }
   /** What is under way goes on without being held. */
   | { kind: "latched" };
 
-const ON_THE_FLOOR: OwnTalk = { phase: "floor", targetIds: [], latched: false, operationId: "" };
+const ON_THE_FLOOR: OwnTalk = {
+  phase: "floor",
+  targetIds: [],
+  latched: false,
+  begun: false,
+  operationId: "",
+};
 
 export const NO_TALKS: Talks = { own: ON_THE_FLOOR, incoming: new Map() };
 
 export function reduceTalks(talks: Talks, action: TalkAction): Talks {
-  const { own } = talks;
-  if (action.kind === "latched") {
-    const talking = own.phase === "asking" || own.phase === "private";
-    return talking ? { ...talks, own: { ...own, latched: true } } : talks;
+  const own = reduceOwn(talks.own, action);
+  return own === talks.own ? talks : { ...talks, own };
+}
+
+function reduceOwn(own: OwnTalk, action: TalkAction): OwnTalk {
+  switch (action.kind) {
+    case "wished": {
+      const { targetIds, latched, operationId } = action;
+      return { phase: "asking", targetIds, latched, begun: true, operationId };
+    }
+    case "ending":
+      return { ...own, phase: "ending", targetIds: [], operationId: action.operationId };
+    case "letGo": {
+      if (!own.begun) return own;
+      const free = { ...own, latched: false, begun: false };
+      return own.phase === "unheard" ? ended(free) : isWished(own) ? adrift(free) : free;
+    }
+    case "failed": {
+      const begun = { ...own, latched: action.latched, begun: true };
+      if (own.phase === "floor" || own.phase === "unheard") return ended(begun);
+      return own.phase === "ending" ? begun : adrift(begun);
+    }
+    case "latched":
+      return isWished(own) ? { ...own, latched: true } : own;
   }
-  const { targetIds, latched, operationId } = action;
-  const phase = targetIds.length === 0 ? "ending" : "asking";
-  return { ...talks, own: { phase, targetIds, latched, operationId } };
+}
+
+export function isWished({ phase }: OwnTalk): boolean {
+  return phase === "asking" || phase === "private";
+}
+
+/**
+ * Whether a key that is held is for private talk. What is meant for some who were chosen is not for
+ * everybody, even if none of them is there any more.
+ */
+export function isForSome(chosenIds: readonly number[], own: OwnTalk): boolean {
+  return chosenIds.length > 0 || own.begun;
+}
+
+/** Begun, and heard by nobody: it ends or has ended without the person, or all have left whom it is for. */
+export function isUnheard(own: OwnTalk, there: { has(id: number): boolean }): boolean {
+  if (own.phase === "private") return !own.targetIds.some((id) => there.has(id));
+  return own.begun && own.phase !== "asking";
+}
+
+/** As another participant: nothing of before is in force. */
+export function talksAnew({ own }: Talks): Talks {
+  return { own: ended(own), incoming: new Map() };
 }
 
 /** What a snapshot says. A talk that this page knows nothing of is adrift. */
@@ -120,19 +177,27 @@ function answered(own: OwnTalk, { change }: NumberedChange): OwnTalk {
 
 /** Told without having been asked for: the registry ends talks, or takes targets out who left. */
 function unasked(own: OwnTalk, targetIds: readonly number[]): OwnTalk {
-  if (targetIds.length === 0) return ON_THE_FLOOR;
+  if (targetIds.length === 0) return ended(own);
   if (own.phase === "private") return { ...own, targetIds };
-  return { phase: "adrift", targetIds, latched: false, operationId: "" };
+  return adrift({ ...own, targetIds });
 }
 
 function inForce(own: OwnTalk, targetIds: readonly number[]): OwnTalk {
-  return targetIds.length === 0 ? ON_THE_FLOOR : { ...own, phase: "private", targetIds };
+  return targetIds.length === 0 ? ended(own) : { ...own, phase: "private", targetIds };
 }
 
 /** An earlier talk may still be in force; but what can't be ended is over with its meeting or session. */
 function refused(own: OwnTalk): OwnTalk {
-  if (own.phase === "ending") return ON_THE_FLOOR;
-  return { phase: "adrift", targetIds: own.targetIds, latched: false, operationId: "" };
+  return own.phase === "ending" ? ended(own) : adrift(own);
+}
+
+function adrift(own: OwnTalk): OwnTalk {
+  return { ...own, phase: "adrift", operationId: "" };
+}
+
+/** Nothing is in force any more. Only who has let go is back on the floor. */
+function ended(own: OwnTalk): OwnTalk {
+  return own.begun ? { ...own, phase: "unheard", targetIds: [], operationId: "" } : ON_THE_FLOOR;
 }
 
 function withIncoming(talks: Talks, { participantId, targetIds }: Talk, selfId: number): Talks {

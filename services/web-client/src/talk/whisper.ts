@@ -1,6 +1,7 @@
 // Holding and latching private talk: from what the person does to the operations that say it.
 
 import { TARGETS_MAX } from "../operations/act";
+import { isWished } from "./talk";
 import type { OwnTalk, TalkAction } from "./talk";
 
 export interface Surroundings {
@@ -14,7 +15,7 @@ export interface Surroundings {
 export class Whisper {
   constructor(private readonly around: Surroundings) {}
 
-  /** Held down: talks to these until it is let go. */
+  /** Held down: talks to these until it is let go; to nobody if there is none. */
   press(targetIds: readonly number[]): void {
     this.wish(targetIds, false);
   }
@@ -34,27 +35,28 @@ export class Whisper {
 
   /** Back to the floor. */
   stop(): void {
+    this.around.dispatch({ kind: "letGo" });
+    this.end();
+  }
+
+  /** Ends what is in force without the person: who has begun it goes on unheard. */
+  end(): void {
     const own = this.around.own();
-    if (own !== undefined && (isWished(own) || own.phase === "adrift")) this.send([], false);
+    if (own === undefined || (!isWished(own) && own.phase !== "adrift")) return;
+    const operationId = this.around.talkTo([]);
+    // What can't be sent now is sent later: it is adrift until then.
+    if (operationId !== undefined) this.around.dispatch({ kind: "ending", operationId });
   }
 
   private wish(targetIds: readonly number[], latched: boolean): void {
     const own = this.around.own();
     const ids = [...new Set(targetIds)].slice(0, TARGETS_MAX);
-    if (own === undefined || ids.length === 0) return;
+    if (own === undefined) return;
     if (isWished(own) && own.latched === latched && sameIds(ids, own.targetIds)) return;
-    this.send(ids, latched);
+    const operationId = ids.length === 0 ? undefined : this.around.talkTo(ids);
+    if (operationId === undefined) this.around.dispatch({ kind: "failed", latched });
+    else this.around.dispatch({ kind: "wished", targetIds: ids, latched, operationId });
   }
-
-  private send(targetIds: readonly number[], latched: boolean): void {
-    const operationId = this.around.talkTo(targetIds);
-    if (operationId === undefined) return;
-    this.around.dispatch({ kind: "wished", targetIds, latched, operationId });
-  }
-}
-
-function isWished({ phase }: OwnTalk): boolean {
-  return phase === "asking" || phase === "private";
 }
 
 function sameIds(a: readonly number[], b: readonly number[]): boolean {

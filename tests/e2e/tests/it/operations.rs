@@ -9,9 +9,7 @@ use tributary_contracts::operation::v1::{
 use tributary_contracts::terminal::v1::RefusalCode;
 use tributary_harness::Service;
 use tributary_identifiers::ParticipantId;
-use tributary_terminal::{
-    EndReason, OperationBody, OperationRefusal, Outcome, Snapshot, Terminal,
-};
+use tributary_terminal::{EndReason, OperationBody, OperationRefusal, Outcome, Snapshot, Terminal};
 
 use crate::room::{DEADLINE, Room, knows};
 
@@ -99,14 +97,16 @@ async fn what_is_written_to_some_reaches_nobody_else() {
     let texts = |known: &Snapshot| -> Vec<String> {
         known.chat.iter().map(|line| line.text.clone()).collect()
     };
-    let for_all = |snapshot: &Snapshot| {
-        snapshot.chat.back().is_some_and(|line| line.text == "for all")
-    };
+    let for_all =
+        |snapshot: &Snapshot| snapshot.chat.back().is_some_and(|line| line.text == "for all");
     assert_eq!(texts(&knows(&grace, for_all).await), ["for Grace alone", "for all"]);
     assert_eq!(texts(&knows(&host, for_all).await), ["for Grace alone", "for all"]);
     assert_eq!(texts(&knows(&linus, for_all).await), ["for all"]);
     let wire = format!("{:?}", linus.records());
-    assert!(wire.contains("for all") && !wire.contains("for Grace alone"), "it was sent all the same");
+    assert!(
+        wire.contains("for all") && !wire.contains("for Grace alone"),
+        "it was sent all the same"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

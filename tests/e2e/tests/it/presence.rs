@@ -24,7 +24,11 @@ async fn left(room: &Room, id: u32) -> Option<ParticipantLeft> {
     })
 }
 
-async fn device(room: &Room, witness: &tributary_terminal::Terminal, relay: usize) -> (Device, u32) {
+async fn device(
+    room: &Room,
+    witness: &tributary_terminal::Terminal,
+    relay: usize,
+) -> (Device, u32) {
     let device = Device::join(&room.world, relay, &room.id.to_string(), "Device").unwrap();
     let named = |snapshot: &tributary_terminal::Snapshot| {
         snapshot.roster.values().find(|person| person.display_name == "Device").cloned()

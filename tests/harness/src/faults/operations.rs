@@ -78,6 +78,7 @@ pub async fn run(demand: Demand) -> Result<Value> {
     progress(&format!("{} terminals are in", run.devices.alive().count()));
     let mut suffered = Vec::new();
     for injury in injuries::plan(demand.seed, demand.rounds, run.devices.mortal()) {
+        run.calm().await?;
         suffered.push(run.suffer(injury).await?);
     }
     run.enough_done().await?;
@@ -183,11 +184,14 @@ impl Run {
             recovered.as_millis(),
             self.devices.submitted(),
         ));
-        // A while without a fault.
+        Ok(Suffered { kind, at, recovered })
+    }
+
+    /// A while without a fault.
+    async fn calm(&mut self) -> Result<()> {
         let calm = self.demand.span() / u32::try_from(4 * self.demand.rounds * Kind::ALL.len())?;
         let until = Instant::now() + calm;
-        self.until("time passes", RECOVERY_DEADLINE, |_| Instant::now() >= until).await?;
-        Ok(Suffered { kind, at, recovered })
+        self.until("time passes", RECOVERY_DEADLINE, |_| Instant::now() >= until).await
     }
 
     /// Waits until as much is done as was asked for, and as much again as may have died.

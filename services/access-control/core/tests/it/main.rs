@@ -12,8 +12,8 @@ mod rules;
 mod shares;
 
 use tributary_access_control_core::{
-    Action, Count, Counting, Facts, MeetingState, PasswordCheck, Role, SecretPolicy, ShareProof,
-    ShareState,
+    Action, Count, Counting, Facts, MeetingState, PasswordCheck, Removed, Role, SecretPolicy,
+    ShareProof, ShareState,
 };
 
 /// Every combination of facts.
@@ -28,7 +28,7 @@ fn all_cases() -> Vec<(Action, Facts)> {
                             for password in PasswordCheck::ALL {
                                 for counting in Counting::ALL {
                                     for secret_policy in SecretPolicy::ALL {
-                                        let facts = Facts {
+                                        let facts = |removed| Facts {
                                             role,
                                             meeting,
                                             count,
@@ -37,8 +37,10 @@ fn all_cases() -> Vec<(Action, Facts)> {
                                             password,
                                             counting,
                                             secret_policy,
+                                            removed,
                                         };
-                                        cases.push((action, facts));
+                                        let both = Removed::ALL.map(facts);
+                                        cases.extend(both.map(|facts| (action, facts)));
                                     }
                                 }
                             }

@@ -11,8 +11,10 @@ use crate::all_cases;
 /// Set to rewrite the table after a wanted change of the rules.
 const UPDATE: &str = "TRIBUTARY_UPDATE_POLICY_MATRIX";
 
-const COLUMNS: [&str; 9] =
-    ["role", "counting", "count", "meeting", "shares", "policy", "proof", "action", "password"];
+const COLUMNS: [&str; 10] = [
+    "role", "counting", "count", "meeting", "shares", "policy", "proof", "action", "removed",
+    "password",
+];
 const HEAD: &str = "\
 # What access-control answers for every combination of facts. `*`: whatever it is; `a|b`: one of
 # these. Exactly one line is about each combination. The test `policy_matrix` compares the table
@@ -29,6 +31,7 @@ fn values(action: Action, facts: &Facts) -> Vec<String> {
         format!("{:?}", facts.secret_policy),
         format!("{:?}", facts.proof),
         format!("{action:?}"),
+        format!("{:?}", facts.removed),
         format!("{:?}", facts.password),
     ]
 }

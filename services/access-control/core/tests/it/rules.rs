@@ -2,7 +2,7 @@
 
 use tributary_access_control_core::{
     Action, Count, Counting, Decision, Entitlement, Facts, MeetingState, PasswordCheck, Refusal,
-    Role, SecretPolicy, ShareProof, ShareState, Told, decide, told,
+    Removed, Role, SecretPolicy, ShareProof, ShareState, Told, decide, told,
 };
 
 use crate::all_cases;
@@ -41,7 +41,8 @@ fn an_outsider_is_let_in_exactly_when_nothing_is_lacking() {
             facts.proof == ShareProof::Held || facts.secret_policy == SecretPolicy::Optional;
         let shared = facts.shares == ShareState::Live;
         let room = facts.count == Count::Within;
-        let expected = time && password && secret && shared && room;
+        let welcome = action == Action::Join || facts.removed == Removed::No;
+        let expected = time && password && secret && shared && room && welcome;
         let allowed = decide(action, &facts) == Decision::Allowed(Entitlement::Shared);
         assert_eq!(allowed, expected, "{action:?} {facts:?}");
     }
@@ -57,6 +58,7 @@ fn members_of_every_role_are_treated_alike_whatever_is_shared_or_typed() {
                 proof: ShareProof::Missing,
                 password: PasswordCheck::Wrong,
                 secret_policy: SecretPolicy::Required,
+                removed: Removed::ByHost,
                 ..facts
             };
             assert_eq!(decide(action, &facts), decide(action, &plain), "{action:?} {facts:?}");

@@ -106,6 +106,7 @@ const fn reason(refusal: Refusal) -> Reason {
         Refusal::EndedLongAgo => Reason::EndedLongAgo,
         Refusal::PasswordLocked => Reason::PasswordLocked,
         Refusal::WrongPassword => Reason::WrongPassword,
+        Refusal::Removed => Reason::Removed,
     }
 }
 

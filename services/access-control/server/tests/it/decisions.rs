@@ -102,6 +102,22 @@ async fn roles_are_answered_and_a_stranger_to_nothing_is_an_outsider() {
 }
 
 #[tokio::test]
+async fn who_was_removed_reads_nothing_as_an_outsider_and_hears_from_the_registry_why() {
+    let world = World::start(&scratch::sqlite(), lasting()).await;
+    let removed = vec![OUTSIDER.to_owned(), MEMBER.to_owned()];
+    world.registry.put(MEETING, FakeMeeting { removed, ..meeting() });
+    let (secret, _) = world.share().await;
+    let by_link = DecideRequest { share_secret: secret.clone(), ..read(OUTSIDER) };
+    let answer = world.ask(by_link).await.unwrap();
+    let expected = (false, Reason::Removed, Told::Nothing, Role::Outsider);
+    assert_eq!((answer.allowed, answer.reason(), answer.told(), answer.role()), expected);
+    let joining = DecideRequest { share_secret: secret, ..join(OUTSIDER, "") };
+    assert_eq!(world.reason(joining).await, Reason::Shared);
+    assert_eq!(world.reason(read("guest-1")).await, Reason::Shared, "somebody else");
+    assert_eq!(world.reason(read(MEMBER)).await, Reason::Member, "on the list again");
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_absent_whatever_was_typed() {
     let world = World::start(&scratch::sqlite(), lasting()).await;
     for password in ["", PASSWORD] {

@@ -14,7 +14,7 @@ use tributary_access_control_server::Config;
 use tributary_contracts::{
     access::v1::Reason,
     event::v1::{
-        MeetingChanged, MeetingEnded, MeetingEvent, MembersChanged, ParticipantLeft,
+        LeaveReason, MeetingChanged, MeetingEnded, MeetingEvent, MembersChanged, ParticipantLeft,
         meeting_event::Body,
     },
 };
@@ -28,7 +28,7 @@ use tributary_service_runtime::{NatsConfig, Readiness, Secret};
 
 use crate::{
     registry::FakeMeeting,
-    world::{BEGIN, MEETING, MEMBER, OUTSIDER, World, eventually, generous, join, meeting},
+    world::{BEGIN, MEETING, MEMBER, OUTSIDER, World, eventually, generous, join, meeting, read},
 };
 
 /// What the platform promises.
@@ -170,6 +170,18 @@ async fn what_changes_in_the_registry_counts_within_a_second() {
     registry.publish_event(&scope(), 4, Bytes::from(left.encode_to_vec())).await.unwrap();
     assert_eq!(world.join(MEMBER, "").await, Reason::Ended);
     assert_eq!(world.registry.asked(), asked);
+    // Who is taken out by a host may read nothing from then on.
+    world.registry.put(MEETING, meeting());
+    world.share().await;
+    eventually("it is shared", async || world.reason(read(OUTSIDER)).await == Reason::Shared).await;
+    let removed = vec![OUTSIDER.to_owned()];
+    world.registry.put(MEETING, FakeMeeting { removed, ..meeting() });
+    let left = ParticipantLeft { reason: LeaveReason::Removed.into(), ..Default::default() };
+    let left = MeetingEvent { number: 5, body: Some(Body::Left(left)), ..Default::default() };
+    let start = Instant::now();
+    registry.publish_event(&scope(), 5, Bytes::from(left.encode_to_vec())).await.unwrap();
+    eventually("it is heard", async || world.reason(read(OUTSIDER)).await == Reason::Removed).await;
+    assert!(start.elapsed() < TOLD_WITHIN, "{:?}", start.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

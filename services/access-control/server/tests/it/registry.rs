@@ -31,6 +31,8 @@ pub struct FakeMeeting {
     pub organiser: String,
     pub hosts: Vec<String>,
     pub members: Vec<String>,
+    /// Whom a host has taken out.
+    pub removed: Vec<String>,
     pub password_hash: String,
     /// Milliseconds since 1970.
     pub ended_at: Option<u64>,
@@ -138,6 +140,7 @@ impl RegistryService for FakeRegistry {
             }),
             role: meeting.role(&request.user_id).into(),
             password_hash: meeting.password_hash.clone(),
+            removed: meeting.removed.contains(&request.user_id),
         }))
     }
 

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::registry::Registry;
 
-/// The largest part of a log in one answer.
+/// The most events of a log in one answer; the store bounds their bytes.
 const EVENTS_MAX: u32 = 500;
 /// How many messages are in one answer if it is not said.
 const MESSAGES_DEFAULT: u32 = 50;

@@ -22,7 +22,12 @@ use super::{
     announcing, attachments, attendance, coming, log, managing, notices, read,
     status::{of_create, of_store},
 };
-use crate::{attachments::Attachments, registry::Registry, store::StoreError, wire};
+use crate::{
+    attachments::Attachments,
+    registry::Registry,
+    store::{AccessFacts, StoreError},
+    wire,
+};
 
 /// The most meetings of a user in one answer.
 const MEETINGS_OF_USER_MAX: u64 = 100;
@@ -230,8 +235,8 @@ impl RegistryService for RegistryApi {
         let request = request.into_inner();
         let scope = read::scope(&request.organisation, &request.meeting_id)?;
         let user: UserId = read::field("user_id", &request.user_id)?;
-        let facts = self.registry.store().meeting_and_role(&scope, &user).await;
-        let (meeting, role) = match facts {
+        let facts = self.registry.store().access_facts(&scope, &user).await;
+        let AccessFacts { meeting, role, removed } = match facts {
             Ok(facts) => facts,
             Err(StoreError::NoSuchMeeting) => {
                 return Ok(Response::new(GetAccessFactsResponse::default()));
@@ -242,6 +247,7 @@ impl RegistryService for RegistryApi {
             meeting: Some(wire::meeting(&meeting)),
             role: wire::member_role(role).into(),
             password_hash: meeting.password_hash.unwrap_or_default(),
+            removed,
         }))
     }
 

@@ -10,13 +10,13 @@ use std::{
 
 use tokio::time::timeout;
 use tracing::Instrument as _;
-use tributary_meeting_registry_core::{Event, Happening, Operation};
-use tributary_message_bus::ReceivedOperation;
+use tributary_meeting_registry_core::{Event, Happening, Operation, Patience};
+use tributary_message_bus::{ReceivedOperation, subjects::MeetingScope};
 use tributary_service_runtime::CancellationToken;
 
 use super::{
     metrics::{self, Answer},
-    patience::Waiting,
+    patience::{Place, Waiting},
     reading::{self, Dropped},
 };
 use crate::store::{Operated, Outbox, Received, Store, StoreError};
@@ -80,6 +80,12 @@ impl Applier {
         self.with_waiting(|waiting| waiting.tidy(Instant::now()))
     }
 
+    /// A meeting has more to do than is held here: one of its operations goes back to the stream.
+    pub fn crowded(&self, scope: &MeetingScope) {
+        metrics::put_off("crowded");
+        self.with_waiting(|waiting| waiting.crowded(scope, Instant::now()));
+    }
+
     /// Sees to an operation, and answers the stream.
     pub async fn work(&self, delivery: &ReceivedOperation, shutdown: &CancellationToken) {
         let span = tracing::info_span!("operation", otel.kind = "consumer");
@@ -130,7 +136,7 @@ impl Applier {
                 return self.give_up("it said nothing");
             };
             let error = match outcome {
-                Ok(operated) => return self.judge(received, operated),
+                Ok(operated) => return self.judge(delivery, received, operated),
                 Err(StoreError::NoSuchMeeting) => return Fate::Dropped(Dropped::NoSuchMeeting),
                 Err(error) => error,
             };
@@ -168,17 +174,22 @@ impl Applier {
         delivery: &ReceivedOperation,
         received: &Received,
     ) -> Result<Operated, StoreError> {
-        let hash = &received.hash;
-        let patience = self.with_waiting(|waiting| waiting.patience(hash, Instant::now()));
-        let now = self.store.clock().now();
-        self.store.operate(&delivery.scope, received, patience, now).await
+        let (scope, place) = (&delivery.scope, place(delivery, received));
+        let (patience, waits) = self.with_waiting(|waiting| {
+            (waiting.patience(&place, Instant::now()), waiting.contains(&place))
+        });
+        // Nobody else's writing is held up to see that it waits still.
+        if waits && patience == Patience::Wait && self.store.waits_still(scope, received).await? {
+            return Ok(Operated::Wait);
+        }
+        self.store.operate(scope, received, patience, self.store.clock().now()).await
     }
 
-    fn judge(&self, received: &Received, operated: Operated) -> Fate {
-        let hash = received.hash;
+    fn judge(&self, delivery: &ReceivedOperation, received: &Received, operated: Operated) -> Fate {
+        let place = place(delivery, received);
         let fate = match operated {
             Operated::Wait => {
-                let pause = self.with_waiting(|waiting| waiting.waits(hash, Instant::now()));
+                let pause = self.with_waiting(|waiting| waiting.waits(place, Instant::now()));
                 return Fate::Later(pause, "order");
             }
             Operated::Answered(events) if is_refusal(&events) => Fate::Answered(Answer::Refused),
@@ -186,7 +197,10 @@ impl Applier {
             Operated::Known => Fate::Answered(Answer::Repeated),
             Operated::NotTheirs => Fate::Dropped(Dropped::NotTheirs),
         };
-        self.with_waiting(|waiting| waiting.answered(&hash));
+        self.with_waiting(|waiting| match fate {
+            Fate::Answered(Answer::Applied) => waiting.applied(&place),
+            _ => waiting.forget(&place),
+        });
         fate
     }
 
@@ -199,6 +213,12 @@ impl Applier {
         let published = delivery.published_at.duration_since(UNIX_EPOCH).unwrap_or_default();
         Duration::from_millis(self.store.clock().wall()).saturating_sub(published)
     }
+}
+
+fn place(delivery: &ReceivedOperation, received: &Received) -> Place {
+    let Operation { participant, sequence, .. } = received.operation;
+    let whose = (delivery.scope.clone(), participant);
+    Place { whose, which: (sequence, received.hash) }
 }
 
 fn is_refusal(events: &[Event]) -> bool {

@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use tributary_message_bus::subjects::MeetingScope;
 
+/// Work that waits for its turn in one meeting, at most.
+const QUEUED_MAX: usize = 16;
+
 /// Work by meeting. Each meeting has one piece of work at most in hand; meetings take turns.
 pub struct Lanes<T> {
     at_once: usize,
@@ -18,6 +21,12 @@ impl<T: Clone> Lanes<T> {
     pub fn new(at_once: usize) -> Self {
         let (queues, ready) = (BTreeMap::new(), VecDeque::new());
         Self { at_once, queues, ready, in_hand: BTreeMap::new() }
+    }
+
+    /// Whether there is room for more work of that meeting: one that has much to do must not take the
+    /// places of others.
+    pub fn has_room(&self, scope: &MeetingScope) -> bool {
+        self.queues.get(scope).is_none_or(|queue| queue.len() < QUEUED_MAX)
     }
 
     /// Work comes in, behind what there is for its meeting.
@@ -114,6 +123,21 @@ mod tests {
         assert_eq!(begin_all(&mut lanes), "b");
         assert_eq!(lanes.all().collect::<String>(), "bde");
         assert_eq!(lanes.queued().collect::<String>(), "e");
+    }
+
+    #[test]
+    fn a_meeting_has_room_for_so_much_and_others_for_theirs() {
+        let mut lanes = lanes(2, &[(1, 'a')]);
+        assert_eq!(begin_all(&mut lanes), "a");
+        for _ in 0..QUEUED_MAX {
+            assert!(lanes.has_room(&scope(1)));
+            lanes.push(scope(1), 'b');
+        }
+        assert!(!lanes.has_room(&scope(1)));
+        assert!(lanes.has_room(&scope(2)));
+        lanes.finished(&scope(1));
+        assert_eq!(begin_all(&mut lanes), "b");
+        assert!(lanes.has_room(&scope(1)));
     }
 
     #[test]

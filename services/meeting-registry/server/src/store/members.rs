@@ -17,6 +17,17 @@ use super::{
     removed_user, scope_of,
 };
 
+/// What an access decision needs to know of a meeting and a user.
+#[derive(Clone, Debug)]
+pub struct AccessFacts {
+    /// The meeting.
+    pub meeting: Meeting,
+    /// What the user is on the member list; `None` if not on it.
+    pub role: Option<Role>,
+    /// Whether a host has taken the user out, who has not come on the list since.
+    pub removed: bool,
+}
+
 impl Store {
     /// A meeting, and what a user is on its member list.
     ///
@@ -30,6 +41,25 @@ impl Store {
         // Both are asked for whether or not there is such a meeting: the time must not tell.
         let role = self.role(scope, user).await?;
         Ok((self.meeting(scope).await?, role))
+    }
+
+    /// What an access decision needs to know.
+    ///
+    /// # Errors
+    /// As for [`Store::meeting_and_role`].
+    pub async fn access_facts(
+        &self,
+        scope: &MeetingScope,
+        user: &UserId,
+    ) -> Result<AccessFacts, StoreError> {
+        // Asked for whether or not there is such a meeting, as the role is.
+        let (organisation, id) = key(scope);
+        let removed = removed_user::Entity::find_by_id((organisation, id, user.to_string()))
+            .one(&self.database)
+            .await?
+            .is_some();
+        let (meeting, role) = self.meeting_and_role(scope, user).await?;
+        Ok(AccessFacts { meeting, role, removed })
     }
 
     /// What a user is on a member list; `None` if not on it.

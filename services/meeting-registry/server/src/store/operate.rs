@@ -5,17 +5,19 @@
 
 use std::fmt::Write as _;
 
-use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait as _};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
+};
 use tributary_identifiers::{KeyThumbprint, ParticipantId, RequestId};
 use tributary_meeting_registry_core::{
-    self as core, Announce, Command, Event, Patience, UnixMillis,
+    self as core, Admission, Announce, Command, Event, Patience, Present, UnixMillis,
 };
 use tributary_message_bus::subjects::MeetingScope;
 
 use super::{
     Store, StoreError,
     apply::{Applied, apply_within, take_row, write},
-    key, operation,
+    key, operation, participant, places,
     reading::read_state,
     reuse, writing,
 };
@@ -93,6 +95,27 @@ impl Store {
         let applied = Applied { state, events };
         self.commit(transaction, &applied).await?;
         Ok(Operated::Answered(applied.events))
+    }
+
+    /// Whether an operation has to wait for the one before it; from a look that holds nobody up. False
+    /// says nothing: [`Store::operate`] knows.
+    ///
+    /// # Errors
+    /// A row is malformed, or the database could not answer.
+    pub async fn waits_still(
+        &self,
+        scope: &MeetingScope,
+        received: &Received,
+    ) -> Result<bool, StoreError> {
+        let Received { operation, key, .. } = received;
+        let place = places(scope)
+            .filter(participant::Column::ParticipantId.eq(i64::from(operation.participant.0)))
+            .one(&self.database)
+            .await?;
+        let Some(place) = place.map(Present::try_from).transpose()? else { return Ok(false) };
+        // Of the rules for a turn, all that do not need the time.
+        let admission = core::admit(operation, &place, Patience::Wait, 0);
+        Ok(place.key == *key && admission == Admission::Wait)
     }
 
     /// Says something, once for one `request`; returns the number of the event.

@@ -1,8 +1,7 @@
 //! What the log of a meeting says of it afterwards: what was written in it, and who was there.
 
 use sea_orm::{
-    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ColumnTrait as _, Condition, QueryFilter as _,
     sea_query::{Expr, ExprTrait as _, LikeExpr},
 };
 use tributary_identifiers::{ParticipantId, UserId};
@@ -11,7 +10,7 @@ use tributary_meeting_registry_core::{
 };
 use tributary_message_bus::subjects::MeetingScope;
 
-use super::{Store, StoreError, event, find_meeting, key, participant, places, present};
+use super::{Store, StoreError, event, find_meeting, log, participant, places, present};
 use crate::wire;
 
 /// Events that are read at once.
@@ -19,7 +18,7 @@ const EVENTS_PER_PAGE: u64 = 500;
 
 impl Store {
     /// Encoded messages and announcements that a participant may read, of those before an event or up
-    /// to now the last `limit`, oldest first.
+    /// to now the last `limit`, oldest first; fewer, but one at least, if they have more than 1 MiB.
     ///
     /// # Errors
     /// There is no such meeting or participant, a row is malformed, or the database could not answer.
@@ -37,19 +36,10 @@ impl Store {
             .await?;
         let place = place.ok_or(Refusal::UnknownParticipant(participant))?;
         let reader = Present::try_from(place)?.participant;
-        let (organisation, meeting) = key(scope);
-        let mut query = event::Entity::find()
-            .filter(event::Column::Organisation.eq(organisation))
-            .filter(event::Column::MeetingId.eq(meeting))
-            .filter(Expr::col(event::Column::Chat))
-            .filter(readable(&reader))
-            .order_by_desc(event::Column::Number)
-            .limit(limit);
-        if let Some(before) = before.and_then(|before| i64::try_from(before).ok()) {
-            query = query.filter(event::Column::Number.lt(before));
-        }
-        let rows = query.all(&self.database).await?;
-        Ok(rows.into_iter().rev().map(|row| row.payload).collect())
+        let query =
+            log::of_meeting(scope).filter(Expr::col(event::Column::Chat)).filter(readable(&reader));
+        let before = before.and_then(|before| i64::try_from(before).ok());
+        self.last_events(query, before, limit).await
     }
 
     /// Who was there, from the log alone.

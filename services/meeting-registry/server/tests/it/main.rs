@@ -17,6 +17,7 @@ mod attendance_calls;
 mod calls;
 mod commands;
 mod crash;
+mod crowds;
 mod meetings;
 mod member_calls;
 mod members;

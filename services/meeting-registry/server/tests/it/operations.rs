@@ -9,7 +9,9 @@ use tributary_contracts::{
         CheckIn, End, Operation, RemoveParticipant, SendChat, SetHand, SetLocked, SetMuted,
         SetPresence, SignedOperation, operation::Body,
     },
-    registry::v1::{JoinRequest, ListChatRequest, Member, SetMembersRequest},
+    registry::v1::{
+        GetAccessFactsRequest, JoinRequest, ListChatRequest, Member, MemberRole, SetMembersRequest,
+    },
 };
 use tributary_join_credential::TerminalKey;
 use tributary_message_bus::{ControlBus, subjects::MeetingScope};
@@ -313,6 +315,17 @@ async fn who_is_locked_out_or_was_removed_is_told_so_when_joining() {
     assert_refused(&refused, Code::Aborted, "MEETING_LOCKED");
     let refused = client.join(as_user("bob")).await.unwrap_err();
     assert_refused(&refused, Code::PermissionDenied, "REMOVED_BY_HOST");
+    let facts = async |user: &str| {
+        let request = GetAccessFactsRequest {
+            meeting_id: stage.scope.meeting.to_string(),
+            user_id: user.into(),
+            ..Default::default()
+        };
+        let facts = stage.client.clone().get_access_facts(request).await.unwrap().into_inner();
+        (facts.removed, facts.role())
+    };
+    assert_eq!(facts("bob").await, (true, MemberRole::Unspecified));
+    assert_eq!(facts("eve").await, (false, MemberRole::Unspecified));
     let unlock = stage.ann.act(&stage.relay, Body::SetLocked(SetLocked { locked: false })).await;
     stage.answer(&unlock).await;
     client.join(as_user("eve")).await.unwrap();
@@ -325,5 +338,6 @@ async fn who_is_locked_out_or_was_removed_is_told_so_when_joining() {
         ..Default::default()
     };
     client.set_members(again).await.unwrap();
+    assert_eq!(facts("bob").await, (false, MemberRole::Member));
     client.join(as_user("bob")).await.unwrap();
 }

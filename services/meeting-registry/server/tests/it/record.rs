@@ -23,6 +23,7 @@ on_both!(
     attendance_is_read_from_the_log_and_survives_restarts_and_clocks,
     organisers_and_hosts_may_read_who_was_there,
     a_long_log_is_read_to_its_end,
+    pages_of_long_messages_are_bounded_in_bytes,
 );
 
 fn say(text: &str, to: &[u32]) -> Act {
@@ -187,4 +188,40 @@ async fn a_long_log_is_read_to_its_end(base: Base) {
     let (_, report) = base.store.attendance(&meeting).await.unwrap();
     assert_eq!(report.attendances().count(), 260);
     assert!(report.attendances().all(|one| one.present_ms(u64::MAX) == 5_000));
+}
+
+async fn pages_of_long_messages_are_bounded_in_bytes(base: Base) {
+    const MESSAGES: u64 = 120;
+    const PAGE: usize = 1 << 20;
+    let meeting = with_three_in(&base).await;
+    for sequence in 1..=MESSAGES {
+        answer(&base, &meeting, &received(2, sequence, say(&"王".repeat(4_000), &[]))).await;
+    }
+    let bytes = |page: &[Vec<u8>]| page.iter().map(Vec::len).sum::<usize>();
+    let number = |event: &[u8]| MeetingEvent::decode(event).unwrap().number;
+    let (mut numbers, mut sizes) = (Vec::new(), Vec::new());
+    loop {
+        let after = numbers.last().copied().unwrap_or(0);
+        let page = base.store.events(&meeting, after, 500).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        sizes.push(bytes(&page));
+        numbers.extend(page.iter().map(|event| number(event)));
+    }
+    assert_eq!(numbers, (1..=3 + MESSAGES).collect::<Vec<_>>(), "no gap, no twin");
+    assert!(sizes.iter().all(|size| *size <= PAGE), "{sizes:?}");
+    assert!(sizes[0] > PAGE / 2, "not smaller than needed: {sizes:?}");
+
+    let (mut read, mut before) = (Vec::new(), None);
+    loop {
+        let page = base.store.chat(&meeting, ParticipantId(1), before, 100).await.unwrap();
+        assert!(bytes(&page) <= PAGE);
+        let Some(first) = page.first() else { break };
+        before = Some(number(first));
+        read.splice(..0, page.iter().map(|event| number(event)));
+    }
+    assert_eq!(read, (4..=3 + MESSAGES).collect::<Vec<_>>());
+    let (_, report) = base.store.attendance(&meeting).await.unwrap();
+    assert_eq!(report.attendances().count(), 3, "the whole log is read");
 }

@@ -66,6 +66,14 @@ impl Attachment {
     }
 }
 
+/// Whether it is known here that a participant was in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WasIn {
+    Yes,
+    /// Its joining may not have come here yet.
+    Perhaps,
+}
+
 /// Somebody is out, and since when.
 struct Departure {
     reason: LeaveReason,
@@ -193,6 +201,7 @@ impl Attached {
         mut attachment: Attachment,
         hold: Hold,
         last_there: Instant,
+        was_in: WasIn,
     ) {
         let attached = self.clone();
         self.tasks.spawn(async move {
@@ -205,7 +214,7 @@ impl Attached {
                 () = attached.shutdown.cancelled() => return,
                 () = hold.revoked() => {}
                 () = tokio::time::sleep(attached.grace) => {}
-                () = attached.watch_over(&attachment) => {
+                () = attached.watch_over(&attachment, was_in) => {
                     return attached.drop_out(&attachment).await;
                 }
             }
@@ -217,10 +226,10 @@ impl Attached {
     }
 
     /// Keeps a participant that nobody follows muted if it is muted; ends when it is out.
-    async fn watch_over(&self, attachment: &Attachment) {
+    async fn watch_over(&self, attachment: &Attachment, was_in: WasIn) {
         let Attachment { hub, participant, terminal, .. } = attachment;
         let mut newest = hub.newest();
-        let mut was_in = false;
+        let mut was_in = was_in == WasIn::Yes;
         loop {
             newest.borrow_and_update();
             let sound = hub.sound_of(*participant);

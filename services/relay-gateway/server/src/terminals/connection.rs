@@ -22,6 +22,7 @@ use tributary_contracts::{
 use super::{
     Shared,
     allowance::Allowance,
+    attached::WasIn,
     session::Session,
     wake::{Wake, silent_since},
 };
@@ -84,7 +85,8 @@ impl Connection {
             if matches!(end, End::Revoked) {
                 attached.leave(attachment, LeaveReason::TerminalLost).await;
             } else {
-                attached.lose(attachment, participation.hold, heard_at);
+                // It was in when it joined.
+                attached.lose(attachment, participation.hold, heard_at, WasIn::Yes);
             }
         }
     }
@@ -149,7 +151,12 @@ impl Connection {
                     Err(refused) => self.refuse(request_id, refused).await,
                 }
             }
+            Wake::Lapse => {
+                self.session.end_silences(Moment::now()).await;
+                Ok(())
+            }
             Wake::Stored(stored) => {
+                self.session.participations.note_stored(&stored.operation, Moment::now());
                 let operation_id = stored.operation.to_string();
                 let received = Body::OperationReceived(OperationReceived { operation_id });
                 self.send(stored.request_id, received).await

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 use tributary_contracts::{event::v1::MeetingEvent, terminal::v1::RefusalCode};
-use tributary_identifiers::{MeetingId, ParticipantId};
+use tributary_identifiers::{MeetingId, OperationId, ParticipantId};
 use tributary_message_bus::subjects::MeetingScope;
 
 use super::{attached::Attachment, standing::any_revoked};
 use crate::{
     meetings::{Seen, Sound},
-    operations::{Signer, Silencing},
+    operations::{Signer, Unanswered},
     refusal::Refused,
     trust::Hold,
     upstream::Upstream,
@@ -41,7 +41,7 @@ pub(super) struct Participation {
     pub(super) roster: Option<Seen>,
     /// What the media thread was told last; `None` while it is not attached there.
     pub(super) sound: Option<Sound>,
-    pub(super) silencing: Silencing,
+    pub(super) unanswered: Unanswered,
     /// Events that are being read from the registry.
     pub(super) page: Option<Page>,
 }
@@ -168,6 +168,24 @@ impl Participations {
         }
         let meeting: MeetingId = meeting_id.parse().map_err(|_| none())?;
         self.all.iter().find(|other| other.scope().meeting == meeting).ok_or_else(none)
+    }
+
+    /// An operation in one of them can't be lost any more.
+    pub(super) fn note_stored(&mut self, operation: &OperationId, now: Instant) {
+        for participation in &mut self.all {
+            participation.unanswered.stored(operation.as_str(), now);
+        }
+    }
+
+    /// When the next operation silences no longer, if nobody answers it.
+    pub(super) fn lapses_at(&self) -> Option<Instant> {
+        self.all.iter().filter_map(|participation| participation.unanswered.lapses_at()).min()
+    }
+
+    /// Operations whose time is over silence no longer; says where there may be such.
+    pub(super) fn lapse(&mut self, now: Instant) -> Vec<MeetingScope> {
+        self.all.iter_mut().for_each(|participation| participation.unanswered.lapse(now));
+        self.all.iter().map(|participation| participation.scope().clone()).collect()
     }
 
     /// Takes one out.

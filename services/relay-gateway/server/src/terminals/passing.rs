@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     meetings::{After, Happening},
+    operations::Unanswered,
     refusal::Refused,
 };
 
@@ -83,8 +84,11 @@ impl Connection {
             if !skip(participation) {
                 return self.meet_fate(scope, Fate::TakenOut).await.map(drop);
             }
-            if !participation.waiting && participation.sound.is_none() {
-                self.session.attach_media(scope).await;
+            match (participation.waiting, &participation.sound) {
+                (true, _) => {}
+                (false, None) => self.session.attach_media(scope).await,
+                // What was missed may have changed it.
+                (false, Some(_)) => self.session.put_sound_in_force(scope).await,
             }
             return self.send_roster(scope).await;
         }
@@ -209,7 +213,7 @@ impl Participation {
         if let Some(cause) = &event.cause
             && cause.participant_id == own.0
         {
-            self.silencing.answer(&cause.operation_id);
+            self.unanswered.answer(&cause.operation_id);
         }
         match &event.body {
             Some(EventBody::Joined(joined)) => match &joined.participant {
@@ -228,8 +232,8 @@ impl Participation {
                 _ => false,
             },
             Some(EventBody::HostChanged(changed)) => {
-                if changed.participant_id == own.0 && changed.host {
-                    // Hosts see who waits.
+                if changed.participant_id == own.0 {
+                    // Hosts see who waits, others don't.
                     self.roster = self.attachment.hub.seen_by(own);
                 }
                 false
@@ -256,6 +260,9 @@ fn skip(participation: &mut Participation) -> StillIn {
     let Some(look) = participation.attachment.hub.look(own, true) else { return false };
     participation.cursor = look.number;
     participation.waiting = look.standing.waiting;
+    participation.host = look.standing.host;
+    // Their answers may be among what is missing.
+    participation.unanswered = Unanswered::default();
     participation.roster = look.seen;
     true
 }

@@ -1,6 +1,7 @@
 //! Keeps the media thread with what the meeting has decided: who is in its sound, muted or not, and to
 //! whom alone it talks.
 
+use tokio::time::Instant;
 use tributary_identifiers::ParticipantId;
 use tributary_message_bus::subjects::MeetingScope;
 
@@ -23,6 +24,13 @@ impl Session {
         self.put_sound_in_force(scope).await;
     }
 
+    /// What was asked for and has waited too long for an answer silences nobody any more.
+    pub(super) async fn end_silences(&mut self, now: Instant) {
+        for scope in self.participations.lapse(now) {
+            self.put_sound_in_force(&scope).await;
+        }
+    }
+
     /// Tells the media thread what has changed, and waits until that is in force.
     pub(super) async fn put_sound_in_force(&mut self, scope: &MeetingScope) {
         let is_live = self.participations.is_live(scope);
@@ -43,7 +51,7 @@ impl Participation {
         let hub = &self.attachment.hub;
         let known = hub.sound_of(self.attachment.participant);
         // Until it is known, nobody is heard.
-        let muted = known.is_none_or(|sound| sound.muted) || self.silencing.is_on();
+        let muted = known.is_none_or(|sound| sound.muted) || self.unanswered.silences();
         let attach = Attach {
             terminal: self.attachment.terminal,
             scope: hub.scope.clone(),
@@ -62,7 +70,7 @@ impl Participation {
         let Some(last) = self.sound.clone() else { return Ok(()) };
         let own = self.attachment.participant;
         let Some(mut wanted) = self.attachment.hub.sound_of(own) else { return Ok(()) };
-        wanted.muted |= self.silencing.is_on();
+        wanted.muted |= self.unanswered.silences();
         if !is_live {
             wanted.talk.clear();
         }

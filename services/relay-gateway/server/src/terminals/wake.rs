@@ -30,6 +30,8 @@ pub(super) enum Wake {
     Told(Result<Arc<Told>, RecvError>),
     Shared(Box<Result<Body, Refused>>),
     Stored(Stored),
+    /// A silence may be over.
+    Lapse,
     NoticesEnd,
     Revoked,
     Silence,
@@ -46,6 +48,13 @@ impl Connection {
         let idle_at = self.asked_at + IDLE_MAX;
         let Self { socket, shutdown, session, .. } = self;
         let Session { participations, listening, sharing, stored, .. } = session;
+        let lapses_at = participations.lapses_at();
+        let lapse = async {
+            match lapses_at {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
         let may_be_idle = !is_in && listening.is_none();
         let something = async {
             tokio::select! {
@@ -65,6 +74,7 @@ impl Connection {
             message = socket.recv() => Wake::Message(message),
             () = sleep_until(silent_at) => Wake::Silence,
             () = sleep_until(idle_at), if may_be_idle => Wake::Idle,
+            () = lapse => Wake::Lapse,
             wake = something => wake,
         }
     }

@@ -31,6 +31,10 @@ pub struct Registry {
     pub leave_refusal: Mutex<Option<Status>>,
     /// While it is locked, no leave is answered.
     pub leaving: tokio::sync::Mutex<()>,
+    /// While it is locked, no events that are not there any more are looked for.
+    pub paging: tokio::sync::Mutex<()>,
+    /// While it is locked, no chat is read.
+    pub chatting: tokio::sync::Mutex<()>,
     /// What is exported, or why nothing is.
     pub report: Mutex<Option<Result<Vec<&'static str>, Status>>>,
     pub exports: Mutex<Vec<ExportAttendanceRequest>>,
@@ -90,7 +94,10 @@ impl RegistryService for Registry {
 
     async fn get_meeting(&self, request: Request<GetMeetingRequest>) -> Answer<GetMeetingResponse> {
         self.note("get_meeting");
-        answer(GetMeetingResponse { meeting: meeting(request.into_inner().meeting_id) })
+        let meeting_id = request.into_inner().meeting_id;
+        let lobby = self.log(&meeting_id, |log| log.lobby);
+        let meeting = meeting(meeting_id).map(|meeting| Meeting { lobby, ..meeting });
+        answer(GetMeetingResponse { meeting })
     }
 
     async fn update_meeting(
@@ -272,13 +279,23 @@ impl RegistryService for Registry {
 
     async fn list_events(&self, request: Request<ListEventsRequest>) -> Answer<ListEventsResponse> {
         let request = request.into_inner();
-        let events = self.log(&request.meeting_id, |log| log.after(request.after));
+        let find = || {
+            self.log(&request.meeting_id, |log| {
+                (request.after < log.forgotten, log.after(request.after))
+            })
+        };
+        let (is_forgotten, mut events) = find();
+        if is_forgotten {
+            let _may_go_on = self.paging.lock().await;
+            (_, events) = find();
+        }
         answer(ListEventsResponse { events })
     }
 
     async fn list_chat(&self, request: Request<ListChatRequest>) -> Answer<ListChatResponse> {
         self.note("list_chat");
         self.chats.lock().unwrap().push(request.into_inner());
+        let _may_go_on = self.chatting.lock().await;
         let messages = vec![MeetingEvent { number: 7, ..MeetingEvent::default() }];
         answer(ListChatResponse { messages })
     }

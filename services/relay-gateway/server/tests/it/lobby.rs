@@ -1,17 +1,19 @@
 //! Who waits to be let in, and who is told of it.
 
 use tributary_contracts::{
+    access::v1::Role,
     event::v1::{
         Announcement, ChatMessage, HostChanged, LeaveReason, MeetingEnded, meeting_event::Body,
     },
     operation::v1::{CheckIn, operation::Body as Act},
     terminal::v1::{
-        MediaOffer, ReadChat, RefusalCode, RelayMessage, relay_message::Body as Said,
+        MediaOffer, ReadChat, ReadMeeting, RefusalCode, RelayMessage, relay_message::Body as Said,
         terminal_message::Body as Ask,
     },
 };
 
 use crate::{
+    fake_access::Verdict,
     fake_log::{hosts_and, left, only},
     person::{Person, code},
     world::{World, meeting},
@@ -120,6 +122,44 @@ async fn who_is_sent_away_is_told_so() {
     assert_eq!(bob.next_refusal().await, (RefusalCode::MeetingEnded, meeting(1).to_string()));
 }
 
+/// The roster that comes next: who is in it, and up to which event.
+async fn next_roster(person: &mut Person) -> (Vec<u32>, u64) {
+    let roster = match person.next().await.and_then(|message| message.body) {
+        Some(Said::Roster(roster)) => roster,
+        other => panic!("{other:?}"),
+    };
+    (roster.participants.iter().map(|p| p.participant_id).collect(), roster.event_number)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_is_shown_outside_to_hosts_only_and_a_meeting_with_a_lobby_to_no_outsider() {
+    let world = World::start().await;
+    let (_ada, host) = with_lobby(&world).await;
+    let eve = Person::enter(&world, "eve").await;
+    let waiting = eve.join(1).await.participant_id;
+    for (role, lobby, expected) in [
+        (Role::Outsider, true, vec![]),
+        (Role::Outsider, false, vec![host]),
+        (Role::Member, true, vec![host]),
+        (Role::Host, true, vec![host, waiting]),
+        (Role::Organiser, true, vec![host, waiting]),
+    ] {
+        world.registry.log(&meeting(1).to_string(), |log| log.lobby = lobby);
+        world.access.decide(meeting(1), Verdict::Allowed(role));
+        let read = ReadMeeting {
+            identity_token: eve.token.clone(),
+            meeting_id: meeting(1).to_string(),
+            ..ReadMeeting::default()
+        };
+        let details = match eve.ask(Ask::ReadMeeting(read)).await.unwrap() {
+            Said::MeetingDetails(details) => details,
+            other => panic!("{other:?}"),
+        };
+        let ids: Vec<_> = details.participants.iter().map(|p| p.participant_id).collect();
+        assert_eq!(ids, expected, "{role:?}, lobby: {lobby}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_host_sees_who_waits_and_what_only_hosts_see() {
     let world = World::start().await;
@@ -137,18 +177,19 @@ async fn a_new_host_sees_who_waits_and_what_only_hosts_see() {
     assert_eq!(dan.next_numbers(1).await, [5]);
     world.emit(1, Body::HostChanged(HostChanged { participant_id: own, host: true })).await;
     assert_eq!(dan.next_numbers(1).await, [6]);
-    let roster = match dan.next().await.and_then(|message| message.body) {
-        Some(Said::Roster(roster)) => roster,
-        other => panic!("{other:?}"),
-    };
-    let ids: Vec<_> = roster.participants.iter().map(|p| p.participant_id).collect();
-    assert_eq!((ids, roster.event_number), (vec![host, own, waiting], 6));
+    assert_eq!(next_roster(&mut dan).await, (vec![host, own, waiting], 6));
     world.emit_to(1, said("to hosts"), hosts_and(&[]), None).await;
     assert_eq!(dan.next_numbers(1).await, [7]);
     world.emit(1, Body::HostChanged(HostChanged { participant_id: own, host: false })).await;
+    assert_eq!(dan.next_numbers(1).await, [8]);
+    assert_eq!(
+        next_roster(&mut dan).await,
+        (vec![host, own], 8),
+        "who waits is not shown any more"
+    );
     world.emit_to(1, said("to hosts"), hosts_and(&[]), None).await;
     world.emit(1, said("to all")).await;
-    assert_eq!(dan.next_numbers(2).await, [8, 10]);
+    assert_eq!(dan.next_numbers(1).await, [10]);
     assert_eq!(ada.next_numbers(9).await, (2..=10).collect::<Vec<_>>());
 }
 

@@ -24,6 +24,9 @@ mod narrowing;
 mod nats;
 mod notices;
 mod operations;
+#[path = "../media/peer.rs"]
+#[expect(dead_code, reason = "what is heard is looked at by other tests")]
+mod peer;
 mod person;
 mod presence;
 mod refusals;

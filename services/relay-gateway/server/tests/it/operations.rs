@@ -5,6 +5,7 @@ use std::time::Duration;
 use prost::Message as _;
 use tokio::time::timeout;
 use tributary_contracts::{
+    event::v1::{Cause, OperationDone, meeting_event::Body as EventBody},
     operation::v1::{CheckIn, Operation, SendChat, SignedOperation, operation::Body as Act},
     terminal::v1::{Operate, RefusalCode, TerminalMessage, terminal_message::Body as Ask},
 };
@@ -13,6 +14,7 @@ use tributary_message_bus::Operations;
 use tributary_terminal::operations;
 
 use crate::{
+    fake_log::only,
     person::{Person, code, refusal},
     world::{World, scope},
 };
@@ -110,6 +112,38 @@ async fn who_is_held_does_things_too() {
     let operation = eve.operation(1, id, check_in());
     eve.operate(&operation).await.unwrap();
     assert_eq!(next(&mut registry).await.1, operation);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_so_many_are_taken_before_the_first_has_its_result() {
+    let world = World::start().await;
+    world.open([1]);
+    let mut registry = registry(&world).await;
+    let eve = Person::enter(&world, "eve").await;
+    let id = eve.join(1).await.participant_id;
+    let all: Vec<_> = (0..UNRESOLVED_MAX).map(|_| eve.operation(1, id, check_in())).collect();
+    for operation in &all {
+        eve.operate(operation).await.unwrap();
+        // The registry has it, and does not answer.
+        next(&mut registry).await;
+    }
+    let one_more = eve.operation(1, id, check_in());
+    assert_eq!(code(eve.operate(&one_more).await), RefusalCode::Limit);
+    eve.operate(&all[7]).await.unwrap();
+    let operation_id = all[0].operation_id.clone();
+    let cause = Some(Cause { participant_id: id, operation_id });
+    let done = EventBody::OperationDone(OperationDone {});
+    world.emit_to(1, done, only(&[id]), cause).await;
+    while let Err(error) = eve.operate(&one_more).await {
+        assert_eq!(code::<()>(Err(error)), RefusalCode::Limit);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let another = eve.operation(1, id, check_in());
+    assert_eq!(code(eve.operate(&another).await), RefusalCode::Limit);
+    // A connection counts anew: it can't know what was answered before it.
+    let again = eve.again().await;
+    again.resume(1, 1).await;
+    again.operate(&another).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,6 +33,9 @@ use crate::{
     nats::{Nats, relay_user},
 };
 
+/// Nothing here takes this long unless it does not happen at all.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
 pub struct World {
     pub url: String,
     pub nats: Nats,

@@ -88,12 +88,13 @@ impl Devices {
         std::fs::create_dir_all(&folder).context("make a folder for journals")?;
         let stop = folder.join("stop");
         let mut devices = Vec::new();
-        let plans = seats(world, meetings, hosts)?.into_iter().enumerate().map(|(number, seats)| {
-            let journal = journal_path(&folder, number);
-            let steady = number < STEADY_PROCESSES;
-            let unanswered_max = if steady { UNANSWERED_MAX } else { UNANSWERED_MAX_MORTAL };
-            Plan { seed, life: 0, pace, unanswered_max, stop: stop.clone(), journal, seats }
-        });
+        let plans =
+            seats(world, meetings, hosts)?.into_iter().enumerate().map(|(number, seats)| {
+                let journal = journal_path(&folder, number);
+                let steady = number < STEADY_PROCESSES;
+                let unanswered_max = if steady { UNANSWERED_MAX } else { UNANSWERED_MAX_MORTAL };
+                Plan { seed, life: 0, pace, unanswered_max, stop: stop.clone(), journal, seats }
+            });
         for plan in plans {
             let mut device = Device::new(plan, &guard)?;
             device.start()?;
@@ -237,11 +238,7 @@ fn journal_path(folder: &Path, number: usize) -> PathBuf {
 }
 
 /// Who sits where, process by process: the steady ones first.
-fn seats(
-    world: &World,
-    meetings: &[String],
-    hosts: &[(String, String)],
-) -> Result<Vec<Vec<Seat>>> {
+fn seats(world: &World, meetings: &[String], hosts: &[(String, String)]) -> Result<Vec<Vec<Seat>>> {
     let mut processes = vec![Vec::new(); STEADY_PROCESSES];
     let mut terminals = 0..;
     let mut seat = |meeting: &str, relay: usize, account: Option<(String, String)>| {

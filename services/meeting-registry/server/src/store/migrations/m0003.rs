@@ -68,12 +68,8 @@ fn kind(name: &'static str, default: i32) -> ColumnDef {
 fn columns() -> [(&'static str, Vec<ColumnDef>); 3] {
     let session =
         ColumnDef::new("session_id").string_len(64).not_null().default(SESSION_BEFORE).to_owned();
-    let of_meeting = vec![
-        flag("locked", false),
-        count("spotlight"),
-        count("last_event_at"),
-        count("waiting"),
-    ];
+    let of_meeting =
+        vec![flag("locked", false), count("spotlight"), count("last_event_at"), count("waiting")];
     let of_participant = vec![
         session,
         count("last_sequence"),

@@ -83,7 +83,11 @@ fn what_was_said_in_the_meeting_before_is_for_nobody_here() {
     for now in [start, last] {
         assert_eq!(said(&mut entered, FLOOR, voice(1, 1, 5), now), Err(Dropped::SaidElsewhere));
         assert_eq!(said(&mut entered, PRIVATE, voice(1, 1, 5), now), Err(Dropped::SaidElsewhere));
-        assert_eq!(said(&mut entered, FLOOR, voice(2, 1, 5), now), Ok(vec![vec![]]), "others go on");
+        assert_eq!(
+            said(&mut entered, FLOOR, voice(2, 1, 5), now),
+            Ok(vec![vec![]]),
+            "others go on"
+        );
     }
     let over = start + TALK_GUARD;
     // A talk that was in force here already waits for the same moment.

@@ -15,7 +15,7 @@ use tributary_message_bus::subjects::MeetingScope;
 
 use super::{
     super::{
-        attached::Attachment,
+        attached::{Attachment, WasIn},
         participations::{Participation, roster},
         session::Session,
         turns::Who,
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     meetings::Look,
-    operations::{Signer, Silencing},
+    operations::{Signer, Unanswered},
     refusal::Refused,
     trust::Joining,
     upstream::{CREDENTIAL, REGISTRY},
@@ -86,7 +86,8 @@ impl Session {
         let (newest, look) = match self.catch_up(&attachment, !resumes).await {
             Ok(caught_up) => caught_up,
             Err(refused) => {
-                self.shared.attached.lose(attachment, hold, Instant::now());
+                // Whether it is known here that the participant is in is not known.
+                self.shared.attached.lose(attachment, hold, Instant::now(), WasIn::Perhaps);
                 return Err(refused);
             }
         };
@@ -102,7 +103,7 @@ impl Session {
             host: look.standing.host,
             roster: None,
             sound: None,
-            silencing: Silencing::default(),
+            unanswered: Unanswered::default(),
             page: None,
             attachment,
         };

@@ -5,6 +5,7 @@
 
 use tributary_contracts::{
     access::v1::{CreateShareRequest, LinkForm, Role, ShareForm, share_form::Form},
+    event::v1::{Participant, Presence},
     registry::v1::{
         CreateMeetingRequest, DeleteAttachmentRequest, Meeting, RemoveMembersRequest,
         SetMembersRequest, UpdateMeetingRequest,
@@ -81,12 +82,13 @@ impl Session {
             upstream.attachments(scope),
             roster,
         )?;
+        let lobby = meeting.lobby;
         Ok(MeetingDetails {
             meeting: Some(meeting),
             role: role.into(),
             members,
             attachments,
-            participants: roster.participants,
+            participants: shown(roster.participants, role, lobby),
         })
     }
 
@@ -176,6 +178,19 @@ impl Session {
         deleted.map_err(Refused::in_meeting)?;
         Ok(Reply::AttachmentDeleted(AttachmentDeleted {}))
     }
+}
+
+/// Who is in, as far as it may be known from outside: who waits is shown to hosts, and who must wait
+/// sees nobody.
+fn shown(mut participants: Vec<Participant>, role: Role, lobby: bool) -> Vec<Participant> {
+    match role {
+        Role::Organiser | Role::Host => {}
+        Role::Outsider | Role::Unspecified if lobby => participants.clear(),
+        Role::Member | Role::Outsider | Role::Unspecified => {
+            participants.retain(|participant| participant.presence() != Presence::Waiting);
+        }
+    }
+    participants
 }
 
 fn link_to(meeting: &Meeting, identity: &Identity) -> CreateShareRequest {

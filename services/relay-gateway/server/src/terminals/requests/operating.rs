@@ -1,6 +1,7 @@
 //! Doing something in a meeting: the operation is looked at, and goes on its way.
 
 use prost::Message as _;
+use tokio::time::Instant;
 use tributary_contracts::terminal::v1::{Operate, RefusalCode};
 
 use super::{super::session::Session, in_meeting::not_waiting};
@@ -28,12 +29,15 @@ impl Session {
         let checked = check(&signed, &operation, &participation.signer)?;
         let scope = participation.scope().clone();
         let participant = participation.attachment.participant;
+        if let Some(participation) = self.participations.get_mut(&scope) {
+            participation.unanswered.admit(checked.id.as_str(), Instant::now())?;
+        }
         let payload = signed.encode_to_vec().into();
         let stored = Stored { request_id, operation: checked.id.clone() };
         let waits = self.waits.clone();
         self.shared.operations.push(&scope, participant, payload, stored, waits)?;
         if let Some(participation) = self.participations.get_mut(&scope) {
-            participation.silencing.ask(checked.id.as_str(), checked.silences);
+            participation.unanswered.ask(checked.id.as_str(), checked.silences);
         }
         if checked.silences {
             // Off the open floor here at once, whatever becomes of the operation.
