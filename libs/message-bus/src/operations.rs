@@ -59,10 +59,10 @@ impl ControlBus {
         .await
     }
 
-    /// Publishes an encoded `SignedOperation` as a relay, once, and returns when it is stored. It is
-    /// stored once if the same bytes are published again on this connection within two minutes, and
-    /// that counts as stored. If it was not this connection that stored them before, they are stored
-    /// again: another relay could have stored something else under their name.
+    /// Publishes an encoded `SignedOperation` as a relay, once, and returns when it is stored. If this
+    /// connection has had it stored within the last two minutes, that counts. If all that is known is
+    /// that something of its name is there, it is stored again: another relay could have stored
+    /// something else under that name. The registry applies it once all the same.
     ///
     /// # Errors
     /// It is not known to be stored: publish it again, after a pause. The stream may be full, and says
@@ -85,11 +85,11 @@ impl ControlBus {
                 own.insert(hash);
                 Ok(())
             }
-            // What is not known to be stored may have been.
-            stored => {
+            Ok(false) => {
                 own.insert(hash);
-                stored.map(drop)
+                Ok(())
             }
+            Err(error) => Err(error),
         }
     }
 
