@@ -18,5 +18,5 @@ pub use egress::{Placement, Slot};
 pub use epoch::EpochGuard;
 pub use meeting::{Dropped, Meeting, Needs, Voice};
 pub use route::{DOUBTS_MAX, ParticipantPlan, RoutePlan, SOURCES_MAX, Track, TrackFrame};
-pub use talk::{TALK_GUARD, TALK_TARGETS_MAX};
+pub use talk::{SWITCH_GUARD, TALK_GUARD, TALK_TARGETS_MAX};
 pub use timelines::{Delivery, FLOOR, PRIVATE, SECTIONS_MAX, Timelines};

@@ -9,7 +9,7 @@ use tributary_speaker_selection::{Config as SelectionConfig, Gate};
 use crate::{
     epoch::EpochGuard,
     route::{RoutePlan, Track, TrackFrame},
-    talk::{TALK_GUARD, Talk},
+    talk::{SWITCH_GUARD, Talk},
     timelines::{Crowded, Delivery, FLOOR, PRIVATE, Timelines},
 };
 
@@ -141,11 +141,11 @@ impl<T: Copy + PartialEq> Meeting<T> {
     }
 
     /// The participant has come with the peer connection that it had in another meeting. What was said
-    /// there is still under way: for [`TALK_GUARD`] nothing that comes is for anybody here.
+    /// there is still under way: for [`SWITCH_GUARD`] nothing that comes is for anybody here.
     pub fn carry_on(&mut self, participant: ParticipantId, timelines: Timelines, now: Instant) {
         if let Some(listener) = self.find(participant) {
             listener.timelines = timelines.carried();
-            listener.quiet_until = Some(now + TALK_GUARD);
+            listener.quiet_until = Some(now + SWITCH_GUARD);
         }
     }
 

@@ -16,6 +16,9 @@ pub const TALK_TARGETS_MAX: usize = 32;
 /// For so long after a talk to some, or after a change of the meeting, packets may still come that were
 /// meant for those before.
 pub const TALK_GUARD: Duration = Duration::from_millis(200);
+/// How long after a switch to another meeting what comes is still what was said in the one before: the
+/// request has overtaken it. Shorter than the other, for all of it is a gap that others hear.
+pub const SWITCH_GUARD: Duration = Duration::from_millis(100);
 
 /// The private talk of one participant, or none.
 #[derive(Debug, Default)]

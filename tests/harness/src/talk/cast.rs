@@ -20,7 +20,7 @@ const ELSEWHERE: [usize; 2] = [6, 7];
 /// This one is in both.
 pub const COMMUTER: usize = 0;
 /// How long it may take until the registry has answered and all has come about.
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// One of the two meetings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

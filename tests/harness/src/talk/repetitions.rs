@@ -76,6 +76,7 @@ async fn whisper(
     found: &mut Whispers,
 ) -> Result<()> {
     let talker = cast.voice(TALKER)?;
+    rest(cast).await;
     for voice in &cast.voices {
         voice.forget();
         voice.terminal().reset_packets();
@@ -116,6 +117,19 @@ async fn whisper(
     }
     found.leaks += leaks.len();
     Ok(())
+}
+
+/// Waits until nobody hears anything more of the whisper before: on a busy machine packets are late.
+async fn rest(cast: &Cast) {
+    let mut before = heard_so_far(cast);
+    loop {
+        tokio::time::sleep(2 * AFTERWARDS).await;
+        let now = heard_so_far(cast);
+        if now == before {
+            return;
+        }
+        before = now;
+    }
 }
 
 fn heard_so_far(cast: &Cast) -> Vec<u64> {

@@ -3,7 +3,7 @@
 use tributary_contracts::media::v1::{SendFrame, TrackRole};
 use tributary_identifiers::ParticipantId;
 use tributary_message_bus::subjects::MeetingScope;
-use tributary_relay_gateway_core::TALK_GUARD;
+use tributary_relay_gateway_core::SWITCH_GUARD;
 use tributary_relay_gateway_server::media::{MediaError, TerminalId};
 
 use crate::{
@@ -119,7 +119,7 @@ async fn what_is_under_way_at_a_switch_reaches_nobody_in_the_other_meeting() {
     let first = world.attach(1, 1, 7, false).await;
     let second = world.attach(2, 2, 70, true).await;
     let mut peer = world.connect(first, 3).await;
-    let guard_us = TALK_GUARD.as_micros() as u64;
+    let guard_us = SWITCH_GUARD.as_micros() as u64;
     let asked_us = unix_us();
     world.media.switch(first, second).await.unwrap();
     let (of, frames) = say_until_heard(&world, &mut peer, 0).await;

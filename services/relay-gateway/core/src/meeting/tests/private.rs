@@ -1,7 +1,7 @@
 //! Claims about private talk: who it reaches, and whom never.
 
 use super::*;
-use crate::talk::TALK_GUARD;
+use crate::talk::{SWITCH_GUARD, TALK_GUARD};
 
 /// Sends a frame in a section; gives for whom it went up, per frame that did.
 fn said(
@@ -79,7 +79,7 @@ fn what_was_said_in_the_meeting_before_is_for_nobody_here() {
     left.set_talk(id(1), &[id(3)], start);
     let timelines = left.detach(id(1), 1).unwrap();
     entered.carry_on(id(1), timelines, start);
-    let last = start + TALK_GUARD - Duration::from_millis(1);
+    let last = start + SWITCH_GUARD - Duration::from_millis(1);
     for now in [start, last] {
         assert_eq!(said(&mut entered, FLOOR, voice(1, 1, 5), now), Err(Dropped::SaidElsewhere));
         assert_eq!(said(&mut entered, PRIVATE, voice(1, 1, 5), now), Err(Dropped::SaidElsewhere));
@@ -89,7 +89,7 @@ fn what_was_said_in_the_meeting_before_is_for_nobody_here() {
             "others go on"
         );
     }
-    let over = start + TALK_GUARD;
+    let over = start + SWITCH_GUARD;
     // A talk that was in force here already waits for the same moment.
     assert_eq!(entered.set_talk(id(1), &[id(2)], start), Some(over));
     assert_eq!(said(&mut entered, PRIVATE, voice(1, 2, 5), last), Err(Dropped::SaidElsewhere));
