@@ -1,4 +1,4 @@
-//! How fast operations are sent: relays take 60 messages at once from a connection, and 20 a second then.
+//! How fast operations are sent: relays take 100 messages at once from a connection, and 20 a second then.
 
 use std::time::{Duration, Instant};
 

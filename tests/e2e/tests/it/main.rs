@@ -10,7 +10,9 @@
 
 mod access;
 mod attendance;
+mod caller;
 mod databases;
+mod expiry;
 mod faults;
 mod media;
 mod meeting;

@@ -1,35 +1,22 @@
 //! Bad inputs are refused clearly and disturb nobody.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use tonic::{Request, Response, Status};
-use tributary_contracts::credential::v1::credential_service_server::{
-    CredentialService, CredentialServiceServer,
-};
-use tributary_contracts::credential::v1::{
-    BeginOidcLogInRequest, BeginOidcLogInResponse, FindUsersRequest, FindUsersResponse,
-    FinishOidcLogInRequest, FinishOidcLogInResponse, GetKeysRequest, GetKeysResponse,
-    GetLogInOptionsRequest, GetLogInOptionsResponse, Identity, IssueJoinCredentialRequest,
-    IssueJoinCredentialResponse, ListRevocationsRequest, ListRevocationsResponse, LogInRequest,
-    LogInResponse, LogOutRequest, LogOutResponse, RefreshIdentityRequest, RefreshIdentityResponse,
-    RegisterGuestRequest, RegisterGuestResponse,
-};
-use tributary_contracts::operation::v1::{Operation, SetMuted, SignedOperation, operation};
+use tributary_contracts::operation::v1::{Operation, SignedOperation};
 use tributary_contracts::terminal::v1::relay_message::Body as Said;
 use tributary_contracts::terminal::v1::terminal_message::Body as Ask;
-use tributary_contracts::terminal::v1::{
-    EnterAsGuest, Join, Joined, LogIn, MediaOffer, Operate, Ping, RefusalCode, RelayMessage,
-    RequestJoinCredential,
-};
+use tributary_contracts::terminal::v1::{LogIn, MediaOffer, Ping, RefusalCode};
 use tributary_harness::{Options, RelayOptions, World};
-use tributary_join_credential::{JoinClaims, KeySet, SigningKey, TerminalKey};
+use tributary_join_credential::{JoinClaims, SigningKey, TerminalKey};
 use tributary_terminal::operations;
-use tributary_terminal::protocol::{Connection, RequestError, Requests};
+use tributary_terminal::protocol::{Connection, Requests};
 
-/// The session of everybody here.
-const SESSION: &str = "6f1c7c66-3c8e-4f3a-9d52-0b8a7e7b1c11";
+use crate::caller::{
+    Operator, SESSION, carry, check, credential, enter, guest, join, muted, next, now, refused,
+    refused_or_ended, request_credential,
+};
 
 /// A world with one relay, a shared meeting, and somebody in it whom nothing must disturb.
 struct Stage {
@@ -69,150 +56,11 @@ impl Stage {
         enter(&mut newcomer, &self.meeting_id).await;
     }
 }
-
 /// Shows the relay that a terminal is still there; ends with the connection.
 async fn stay(requests: Requests) {
     while requests.request(Ask::Ping(Ping {})).await.is_ok() {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-}
-
-fn muted() -> operation::Body {
-    operation::Body::SetMuted(SetMuted { muted: true })
-}
-
-/// Somebody who is in a meeting and can sign what they do there.
-struct Operator {
-    key: TerminalKey,
-    next: Operation,
-}
-
-impl Operator {
-    /// Comes in.
-    async fn enter(connection: &mut Connection, meeting_id: &str) -> Self {
-        let key = TerminalKey::generate().unwrap();
-        let joined = enter_with(connection, meeting_id, &key).await;
-        let next = Operation {
-            organisation: "default".to_owned(),
-            meeting_id: meeting_id.to_owned(),
-            participant_id: joined.participant_id,
-            session_id: SESSION.to_owned(),
-            ..Operation::default()
-        };
-        Self { key, next }
-    }
-
-    /// The next operation.
-    fn operation(&mut self, body: Option<operation::Body>) -> Operation {
-        self.next.client_sequence += 1;
-        let not_after = SystemTime::now() + Duration::from_secs(60);
-        Operation {
-            operation_id: operations::new_id().to_string(),
-            not_after: Some(operations::time(not_after)),
-            body,
-            ..self.next.clone()
-        }
-    }
-
-    fn sign(&self, operation: &Operation) -> SignedOperation {
-        operations::sign(&self.key, operation).unwrap()
-    }
-
-    fn operate(&mut self, body: Option<operation::Body>) -> Ask {
-        let operation = self.operation(body);
-        carry(self.sign(&operation))
-    }
-}
-
-fn carry(signed: SignedOperation) -> Ask {
-    Ask::Operate(Operate { operation: Some(signed) })
-}
-
-async fn guest(connection: &mut Connection, key: &TerminalKey) -> Identity {
-    let ask = Ask::EnterAsGuest(EnterAsGuest {
-        display_name: "Grace".to_owned(),
-        public_key: key.public_key().to_vec(),
-    });
-    match connection.request(ask).await.unwrap() {
-        Said::Identity(identity) => identity,
-        other => panic!("expected an identity, got {other:?}"),
-    }
-}
-
-fn request_credential(identity: &Identity, meeting_id: &str, key: &TerminalKey) -> Ask {
-    Ask::RequestJoinCredential(RequestJoinCredential {
-        identity_token: identity.identity_token.clone(),
-        meeting_id: meeting_id.to_owned(),
-        public_key: key.public_key().to_vec(),
-        ..Default::default()
-    })
-}
-
-async fn credential(connection: &mut Connection, meeting_id: &str, key: &TerminalKey) -> String {
-    let identity = guest(connection, key).await;
-    match connection.request(request_credential(&identity, meeting_id, key)).await.unwrap() {
-        Said::JoinCredential(credential) => credential.join_credential,
-        other => panic!("expected a join credential, got {other:?}"),
-    }
-}
-
-fn join(connection: &Connection, meeting_id: &str, credential: &str, key: &TerminalKey) -> Ask {
-    Ask::Join(Join {
-        meeting_id: meeting_id.to_owned(),
-        join_credential: credential.to_owned(),
-        public_key: key.public_key().to_vec(),
-        proof: key.sign_join_proof(&connection.welcome().nonce, credential).unwrap(),
-        session_id: SESSION.to_owned(),
-        ..Join::default()
-    })
-}
-
-async fn enter(connection: &mut Connection, meeting_id: &str) -> Joined {
-    enter_with(connection, meeting_id, &TerminalKey::generate().unwrap()).await
-}
-
-async fn enter_with(connection: &mut Connection, meeting_id: &str, key: &TerminalKey) -> Joined {
-    let credential = credential(connection, meeting_id, key).await;
-    match connection.request(join(connection, meeting_id, &credential, key)).await.unwrap() {
-        Said::Joined(joined) => joined,
-        other => panic!("expected to be in, got {other:?}"),
-    }
-}
-
-/// What the relay says next by itself; none if it has closed the connection.
-async fn next(connection: &mut Connection) -> Option<RelayMessage> {
-    let deadline = Duration::from_secs(10);
-    tokio::time::timeout(deadline, connection.next()).await.expect("the relay says nothing")
-}
-
-/// Passes over what else is said until the relay refuses or closes the connection.
-async fn refused_or_ended(connection: &mut Connection, expected: RefusalCode) {
-    while let Some(message) = next(connection).await {
-        if let Some(Said::Refusal(refusal)) = message.body {
-            assert_eq!(refusal.code(), expected, "{}", refusal.message);
-            return;
-        }
-    }
-}
-
-type Answer = Result<Said, RequestError>;
-
-fn refused(answer: Answer) -> (RefusalCode, String) {
-    match answer {
-        Err(RequestError::Refused { code, message }) => (code, message),
-        other => panic!("expected a refusal, got {other:?}"),
-    }
-}
-
-#[track_caller]
-fn check(answer: Answer, expected: RefusalCode) {
-    let (code, message) = refused(answer);
-    assert_eq!(code, expected, "{message}");
-    assert!(!message.is_empty());
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
 /// A credential with everything right but the signing key.
@@ -456,91 +304,4 @@ async fn what_can_not_be_read_is_refused() {
     connection.send_text("{\"json\": \"is not spoken here\"}").await.unwrap();
     refused_or_ended(&mut connection, RefusalCode::Malformed).await;
     stage.is_undisturbed().await;
-}
-
-/// A credential service that only publishes a key whose secret half the test has.
-struct KnownKeys(String);
-
-/// The calls that it does not answer.
-macro_rules! not_answered {
-    ($($call:ident($request:ty) -> $response:ty;)*) => {
-        #[tonic::async_trait]
-        impl CredentialService for KnownKeys {
-            async fn get_keys(
-                &self,
-                _: Request<GetKeysRequest>,
-            ) -> Result<Response<GetKeysResponse>, Status> {
-                Ok(Response::new(GetKeysResponse { jwks_json: self.0.clone() }))
-            }
-
-            async fn list_revocations(
-                &self,
-                _: Request<ListRevocationsRequest>,
-            ) -> Result<Response<ListRevocationsResponse>, Status> {
-                Ok(Response::new(ListRevocationsResponse::default()))
-            }
-
-            $(async fn $call(&self, _: Request<$request>) -> Result<Response<$response>, Status> {
-                Err(Status::unimplemented("only keys"))
-            })*
-        }
-    };
-}
-not_answered! {
-    get_log_in_options(GetLogInOptionsRequest) -> GetLogInOptionsResponse;
-    log_in(LogInRequest) -> LogInResponse;
-    register_guest(RegisterGuestRequest) -> RegisterGuestResponse;
-    begin_oidc_log_in(BeginOidcLogInRequest) -> BeginOidcLogInResponse;
-    finish_oidc_log_in(FinishOidcLogInRequest) -> FinishOidcLogInResponse;
-    refresh_identity(RefreshIdentityRequest) -> RefreshIdentityResponse;
-    log_out(LogOutRequest) -> LogOutResponse;
-    issue_join_credential(IssueJoinCredentialRequest) -> IssueJoinCredentialResponse;
-    find_users(FindUsersRequest) -> FindUsersResponse;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_expired_credential_is_refused_as_expired_and_one_for_another_organisation_as_bad() {
-    let signing_key = SigningKey::generate().unwrap();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let keys = KnownKeys(KeySet::of([&signing_key]).to_jwks());
-    tokio::spawn(
-        tonic::transport::Server::builder()
-            .add_service(CredentialServiceServer::new(keys))
-            .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener)),
-    );
-    let extra = format!("[services]\ncredential = \"http://{address}\"").parse().unwrap();
-    let relays = vec![RelayOptions::named("Office A")];
-    let world = World::start(Options { extra, relays, ..Options::default() }).await.unwrap();
-    let directory = world.directory().unwrap();
-    let organiser = directory.user("ada", "Ada", "a password for tests").await.unwrap();
-    let meeting_id = directory.meeting(&organiser, "Expiry", true).await.unwrap();
-
-    let key = TerminalKey::generate().unwrap();
-    let issue = |organisation: &str, issued_at: u64, expires_at: u64| {
-        let claims = JoinClaims {
-            organisation: organisation.parse().unwrap(),
-            user_id: "grace".parse().unwrap(),
-            display_name: "Grace".to_owned(),
-            guest: true,
-            meeting_id: meeting_id.parse().unwrap(),
-            key_thumbprint: key.thumbprint().clone(),
-            issued_at,
-            expires_at,
-        };
-        signing_key.issue_join(&claims).unwrap()
-    };
-    for (credential, expected) in [
-        (issue("default", now() - 900, now() - 600), Some(RefusalCode::CredentialExpired)),
-        (issue("elsewhere", now(), now() + 300), Some(RefusalCode::BadCredential)),
-        (issue("default", now(), now() + 300), None),
-    ] {
-        let connection = Connection::connect(&world.relay_url(0).unwrap()).await.unwrap();
-        let ask = join(&connection, &meeting_id, &credential, &key);
-        let answer = connection.request(ask).await;
-        match expected {
-            Some(code) => check(answer, code),
-            None => assert!(matches!(answer, Ok(Said::Joined(_))), "{answer:?}"),
-        }
-    }
 }
