@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
+use sha2::{Digest as _, Sha256};
+
 /// The longest id, in bytes.
 pub const LENGTH_MAX: usize = 64;
 
@@ -84,6 +86,16 @@ text_id!(
     RelayId,
     "a relay id"
 );
+impl RelayId {
+    /// Names the room that the relay stands in, among the rooms of a relay on the way to it; never 0: the
+    /// first four bytes, big endian, of the SHA-256 of the id.
+    #[must_use]
+    pub fn room_id(&self) -> u32 {
+        let hash: [u8; 32] = Sha256::digest(self.0.as_bytes()).into();
+        let [a, b, c, d, ..] = hash;
+        u32::from_be_bytes([a, b, c, d]).max(1)
+    }
+}
 text_id!(
     /// Names one run of a relay's process.
     RelaySessionId,

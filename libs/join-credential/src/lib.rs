@@ -1,6 +1,7 @@
 //! What proves who somebody is: identity tokens and join credentials, both bound to a terminal's
 //! key, the proofs that a terminal holds that key, and what was revoked. [`Verifier`] is where a
-//! service begins.
+//! service begins. [`RelayKey`] and the functions beside it do the same for relays that attach to
+//! others.
 //!
 //! Tokens are JWTs (RFC 7519) signed with Ed25519 (RFC 8037) and read as RFC 8725 advises: one
 //! algorithm, an explicit type, keys from a known set only, every claim required and of its type.
@@ -12,6 +13,7 @@ mod claims;
 mod key_set;
 mod proof;
 mod provenance;
+mod relay_proof;
 mod revocation;
 mod signing_key;
 mod terminal_key;
@@ -25,6 +27,10 @@ pub use proof::{
     verify_operation, verify_refresh_proof,
 };
 pub use provenance::{InvalidKeyId, InvalidTokenId, KeyId, Provenance, TokenId, Verified};
+pub use relay_proof::{
+    InvalidRelayKey, RELAY_CHALLENGE_LENGTH, RelayKey, RelayProofError, relay_key_thumbprint,
+    verify_relay_attach, verify_relay_enrolment, verify_relay_rotation,
+};
 pub use revocation::{REVOKED_OTHERS_MAX, REVOKED_TOKENS_MAX, Revocation, RevocationList, Revoked};
 pub use signing_key::{InvalidSigningKey, SigningError, SigningKey};
 pub use terminal_key::TerminalKey;

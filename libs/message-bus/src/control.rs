@@ -9,7 +9,7 @@ use async_nats::{
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tokio::sync::watch;
-use tributary_identifiers::{OrganisationId, UserId};
+use tributary_identifiers::{OrganisationId, RelayId, UserId};
 use tributary_service_runtime::{Dependency, NatsConfig, propagation};
 
 use crate::{
@@ -188,6 +188,25 @@ impl ControlBus {
         self.client.subscribe(subject).await.ok()
     }
 
+    /// Says to core relays that what is set for a relay, its key or its right to attach has changed.
+    /// Who is not there does not hear it, and finds it by asking.
+    ///
+    /// # Errors
+    /// The connection is not up.
+    pub async fn publish_relay_changed(
+        &self,
+        organisation: &OrganisationId,
+        relay: &RelayId,
+    ) -> Result<(), PublishError> {
+        self.tell(subjects::relay_changed(organisation, relay), Bytes::new()).await
+    }
+
+    /// Hears of which relays of the organisation something has changed. What was missed while the
+    /// connection was down is asked for.
+    pub async fn relay_changes(&self, organisation: &OrganisationId) -> Option<RelayChanges> {
+        self.hear(subjects::relays_changed_of(organisation)).await.map(RelayChanges)
+    }
+
     /// Hears who is behind which relay, in all meetings.
     pub async fn subscribe_needs(&self) -> Option<Subscriber> {
         self.client.subscribe(subjects::all_needs()).await.ok()
@@ -223,6 +242,21 @@ fn not_stored(error: &jetstream::context::PublishError) -> PublishError {
             PublishError(format!("the stream is full ({error})"))
         }
         _ => PublishError(error.to_string()),
+    }
+}
+
+/// Relays of which something has changed.
+pub struct RelayChanges(Subscriber);
+
+impl RelayChanges {
+    /// The next one; `None` when the connection is closed for good.
+    pub async fn next(&mut self) -> Option<RelayId> {
+        loop {
+            let message = self.0.next().await?;
+            if let Some((_, relay)) = subjects::changed_relay(&message.subject) {
+                return Some(relay);
+            }
+        }
     }
 }
 

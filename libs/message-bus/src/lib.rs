@@ -16,7 +16,7 @@ pub mod subjects;
 
 pub use async_nats::{Subject, Subscriber};
 pub use connection::{ConnectError, Link};
-pub use control::{ControlBus, EventMessage, EventSubscription, PublishError};
+pub use control::{ControlBus, EventMessage, EventSubscription, PublishError, RelayChanges};
 pub use lease::{Lease, LeaseError, Leases, RENEWAL_INTERVAL, Renewal};
 pub use media::{Delivery, MediaBus, MediaInbox, MediaSubscription, SequenceGaps};
 pub use objects::{CHUNK_BYTES_MAX, ObjectDescription, ObjectError, ObjectKey, Objects, SentChunk};

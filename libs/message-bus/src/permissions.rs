@@ -65,7 +65,10 @@ impl User {
     pub fn permissions(&self) -> Permissions {
         let inbox = format!("{}.>", inbox_prefix(&self.name()));
         let (publish, subscribe) = match self {
-            Self::Credential => (vec!["trib-trust.*".to_owned()], vec!["trib-trust.*".to_owned()]),
+            Self::Credential => (
+                vec!["trib-trust.*".to_owned(), "trib-trust.relay.*.*".to_owned()],
+                vec!["trib-trust.*".to_owned()],
+            ),
             Self::AccessControl => (
                 vec!["trib-access.*.*".to_owned()],
                 vec!["trib-access.*.*".to_owned(), "trib.*.*.event".to_owned()],
@@ -125,6 +128,7 @@ impl User {
                     format!("trib-notice.{of}.*"),
                     format!("trib-access.{of}.*"),
                     "trib-trust.*".to_owned(),
+                    format!("trib-trust.relay.{of}.*"),
                 ],
             ),
         };

@@ -145,6 +145,31 @@ pub fn keys_changed() -> Subject {
     format!("{TRUST_ROOT}.keys").into()
 }
 
+/// Said by credential when what is set for a relay that attaches to others, its key or its right to
+/// attach has changed: get it again. There is no payload.
+#[must_use]
+pub fn relay_changed(organisation: &OrganisationId, relay: &RelayId) -> Subject {
+    format!("{TRUST_ROOT}.relay.{organisation}.{relay}").into()
+}
+
+/// Changes of all relays of an organisation.
+#[must_use]
+pub fn relays_changed_of(organisation: &OrganisationId) -> Subject {
+    format!("{TRUST_ROOT}.relay.{organisation}.*").into()
+}
+
+/// Reads back the relay of a `relay_changed` subject; `None` if it is none.
+#[must_use]
+pub fn changed_relay(subject: &str) -> Option<(OrganisationId, RelayId)> {
+    let tokens: Vec<_> = subject.split('.').collect();
+    match *tokens.as_slice() {
+        [TRUST_ROOT, "relay", organisation, relay] => {
+            Some((organisation.parse().ok()?, relay.parse().ok()?))
+        }
+        _ => None,
+    }
+}
+
 /// Reads back the meeting of an `event` or `shares_changed` subject; `None` if it is neither.
 #[must_use]
 pub fn meeting_of(subject: &str) -> Option<MeetingScope> {
@@ -215,6 +240,22 @@ mod tests {
         }
         for subject in ["trib.default.42.up", "trib-notice.default.42", "trib-access.default.x"] {
             assert_eq!(meeting_of(subject), None, "{subject}");
+        }
+    }
+
+    #[test]
+    fn the_relay_of_a_change_is_read_back() {
+        let (organisation, relay) = ("acme".parse().unwrap(), "office-a".parse().unwrap());
+        let subject = relay_changed(&organisation, &relay);
+        assert_eq!(changed_relay(&subject), Some((organisation, relay)));
+        for subject in [
+            "trib-trust.revoked",
+            "trib-trust.relay.acme",
+            "trib-trust.relay.acme.*",
+            "trib-trust.relay.acme.a.b",
+            "trib-access.relay.acme.a",
+        ] {
+            assert_eq!(changed_relay(subject), None, "{subject}");
         }
     }
 

@@ -7,9 +7,13 @@
 //! An audio section is known by its place among the audio sections. So that none is ever taken for
 //! another, those in use come first.
 
+mod channel;
+
 use std::collections::HashSet;
 
 use thiserror::Error;
+
+pub(crate) use channel::{check_channel_answer, checked_channel_offer};
 
 /// Longest accepted description, in bytes. A browser's audio offer has 2 to 5 KiB.
 pub const DESCRIPTION_BYTES_MAX: usize = 48 * 1024;
@@ -58,6 +62,17 @@ pub enum DescriptionError {
     AudioSections {
         /// How many.
         sections: usize,
+    },
+    /// Something else than one data channel section.
+    #[error(
+        "session description with {sections} data channel sections of {all} in all, exactly one and \
+         nothing else is needed"
+    )]
+    ChannelSections {
+        /// How many data channel sections in use.
+        sections: usize,
+        /// How many sections of any kind.
+        all: usize,
     },
     /// An audio section has no Opus at 48 kHz.
     #[error("an audio section does not offer opus/48000/2")]
@@ -161,8 +176,18 @@ fn sections(sdp: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Bounds and single lines.
+/// Bounds, single lines, sections for audio.
 fn check(sdp: &str) -> Result<(), DescriptionError> {
+    check_lines(sdp)?;
+    let mut mids = HashSet::new();
+    for section in sections(sdp) {
+        check_section(section, &mut mids)?;
+    }
+    audio_mids(sdp).map(drop)
+}
+
+/// Bounds and single lines.
+fn check_lines(sdp: &str) -> Result<(), DescriptionError> {
     if sdp.len() > DESCRIPTION_BYTES_MAX {
         return Err(DescriptionError::TooLong { bytes: sdp.len() });
     }
@@ -179,14 +204,7 @@ fn check(sdp: &str) -> Result<(), DescriptionError> {
         return Err(DescriptionError::TooManyCandidates { candidates });
     }
     check_fingerprints(sdp)?;
-    for line in sdp.lines() {
-        check_line(line.trim_end())?;
-    }
-    let mut mids = HashSet::new();
-    for section in sections(sdp) {
-        check_section(section, &mut mids)?;
-    }
-    audio_mids(sdp).map(drop)
+    sdp.lines().try_for_each(|line| check_line(line.trim_end()))
 }
 
 /// One certificate, named by SHA-256 (RFC 8122); SHA-1 does not identify anybody any more.

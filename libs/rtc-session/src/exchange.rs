@@ -51,9 +51,9 @@ pub enum Event {
     Disconnected,
 }
 
-/// What [`Session::poll`] wants done.
+/// What a session's `poll` wants done.
 #[derive(Debug)]
-pub enum Output {
+pub enum Output<E = Event> {
     /// Send a datagram from the session's socket.
     Transmit {
         /// Where to.
@@ -62,7 +62,7 @@ pub enum Output {
         contents: Datagram,
     },
     /// Something happened.
-    Event(Event),
+    Event(E),
     /// Nothing more to do before this time, unless there is input.
     Timeout(Instant),
 }

@@ -4,27 +4,23 @@ use std::{
     collections::VecDeque,
     fmt,
     net::SocketAddr,
-    sync::{Arc, Once},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use str0m::{
-    Candidate, IceConnectionState, Input, Rtc, RtcConfig,
-    change::{SdpAnswer, SdpOffer, SdpPendingOffer},
-    config::DtlsCert,
+    Rtc, RtcConfig,
+    change::{SdpOffer, SdpPendingOffer},
     format::Codec,
     media::{Direction, Frequency, MediaData, MediaKind, MediaTime, Mid, Pt},
-    net::{Protocol, Receive},
     rtp::{Extension, ExtensionMap},
 };
 
 use crate::{
+    connection::{self, Certificate, Connection, Polled, unusable},
     description::{self, AUDIO_SECTIONS_MAX, DescriptionError},
-    dtls,
-    exchange::{
-        Datagram, Event, IncomingAudio, OutgoingAudio, Output, PAYLOAD_BYTES_MAX, SendError,
-    },
+    exchange::{Event, IncomingAudio, OutgoingAudio, Output, PAYLOAD_BYTES_MAX, SendError},
 };
 
 /// Interval of the receiver reports (RFC 3550); the library's own choice for audio is longer and keeps
@@ -35,38 +31,11 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(2);
 const OFFERED_DIRECTIONS: [Direction; AUDIO_SECTIONS_MAX] =
     [Direction::SendRecv, Direction::SendRecv, Direction::RecvOnly];
 
-/// Makes the crypto back end known. Every constructor does it; calling it again changes nothing.
-pub fn install_crypto() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| str0m::crypto::from_feature_flags().install_process_default());
-}
-
-/// The DTLS certificate of a process. Making one is dear, so sessions share it.
-#[derive(Clone)]
-pub struct Certificate(DtlsCert);
-
-impl Certificate {
-    /// A new self-signed certificate (ECDSA P-256). `None` if the system has no randomness.
-    pub fn generate() -> Option<Self> {
-        install_crypto();
-        str0m::crypto::from_feature_flags().dtls_provider.generate_certificate().map(Self)
-    }
-}
-
-impl fmt::Debug for Certificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Certificate")
-    }
-}
-
 /// One peer connection with one to [`AUDIO_SECTIONS_MAX`] audio sections.
 pub struct Session {
-    rtc: Rtc,
+    connection: Connection,
     sections: Vec<Section>,
-    pending: Option<SdpPendingOffer>,
-    local_ufrag: String,
     events: VecDeque<Event>,
-    disconnected: bool,
 }
 
 /// One audio section.
@@ -84,7 +53,7 @@ impl From<Mid> for Section {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("local_ufrag", &self.local_ufrag).finish_non_exhaustive()
+        f.debug_struct("Session").field("local_ufrag", &self.local_ufrag()).finish_non_exhaustive()
     }
 }
 
@@ -103,9 +72,7 @@ impl Session {
         let offer = description::checked_offer(offer_sdp)?;
         let offer = SdpOffer::from_sdp_string(&offer).map_err(unusable)?;
         let mut rtc = config(certificate).set_ice_lite(true).build(now);
-        for address in candidates {
-            rtc.add_local_candidate(Candidate::host(*address, "udp").map_err(unusable)?);
-        }
+        connection::add_candidates(&mut rtc, candidates)?;
         let answer = rtc.sdp_api().accept_offer(offer).map_err(unusable)?.to_sdp_string();
         let mids = description::audio_mids(&answer)?;
         let sections = mids.iter().map(|mid| Mid::from(mid.as_str()).into()).collect();
@@ -126,7 +93,7 @@ impl Session {
             return Err(DescriptionError::AudioSections { sections });
         }
         let mut rtc = config(certificate).build(now);
-        rtc.add_local_candidate(Candidate::host(local, "udp").map_err(unusable)?);
+        connection::add_candidates(&mut rtc, &[local])?;
         let mut changes = rtc.sdp_api();
         let directions = OFFERED_DIRECTIONS.iter().take(sections);
         let sections = directions
@@ -137,17 +104,15 @@ impl Session {
         Ok((Self::new(rtc, sections, Some(pending)), offer.to_sdp_string()))
     }
 
-    fn new(mut rtc: Rtc, sections: Vec<Section>, pending: Option<SdpPendingOffer>) -> Self {
-        let local_ufrag = rtc.direct_api().local_ice_credentials().ufrag;
-        Self { rtc, sections, pending, local_ufrag, events: VecDeque::new(), disconnected: false }
+    fn new(rtc: Rtc, sections: Vec<Section>, pending: Option<SdpPendingOffer>) -> Self {
+        let connection = Connection::new(rtc, pending);
+        Self { connection, sections, events: VecDeque::new() }
     }
 
     /// Takes the answer to [`offer`](Self::offer). After an error the session is of no more use.
     pub fn accept_answer(&mut self, answer_sdp: &str) -> Result<(), DescriptionError> {
         let answered = description::check_answer(answer_sdp)?;
-        let answer = SdpAnswer::from_sdp_string(answer_sdp).map_err(unusable)?;
-        let pending = self.pending.take().ok_or(DescriptionError::NoPendingOffer)?;
-        self.rtc.sdp_api().accept_answer(pending, answer).map_err(unusable)?;
+        self.connection.accept_answer(answer_sdp)?;
         self.sections.truncate(answered);
         Ok(())
     }
@@ -159,7 +124,7 @@ impl Session {
 
     /// The own ICE user name fragment, by which [`crate::stun_local_ufrag`] finds this session.
     pub fn local_ufrag(&self) -> &str {
-        &self.local_ufrag
+        self.connection.local_ufrag()
     }
 
     /// True if the datagram belongs to this session: it comes from the session's other side, or is an
@@ -171,10 +136,7 @@ impl Session {
         datagram: &[u8],
         now: Instant,
     ) -> bool {
-        // Before the answer there is no other side yet.
-        self.pending.is_none()
-            && Receive::new(Protocol::Udp, source, destination, datagram)
-                .is_ok_and(|receive| self.rtc.accepts(&Input::Receive(now, receive)))
+        self.connection.accepts(source, destination, datagram, now)
     }
 
     /// Takes a datagram that came from `source` to `destination`, which must be one of the session's
@@ -186,28 +148,12 @@ impl Session {
         datagram: &[u8],
         now: Instant,
     ) {
-        if self.pending.is_some() {
-            return;
-        }
-        for piece in dtls::pieces(datagram) {
-            let Ok(receive) = Receive::new(Protocol::Udp, source, destination, piece) else {
-                return;
-            };
-            let input = Input::Receive(now, receive);
-            if !self.rtc.accepts(&input) {
-                return;
-            }
-            if let Err(error) = self.rtc.handle_input(input) {
-                tracing::debug!(%error, "datagram ignored");
-            }
-        }
+        self.connection.receive(source, destination, datagram, now);
     }
 
     /// Moves the session's time on. Due at the time of the last [`Output::Timeout`].
     pub fn handle_timeout(&mut self, now: Instant) {
-        if let Err(error) = self.rtc.handle_input(Input::Timeout(now)) {
-            tracing::debug!(%error, "timeout not handled in full");
-        }
+        self.connection.handle_timeout(now);
     }
 
     /// Sends one packet; it comes out of the next polls.
@@ -216,15 +162,16 @@ impl Session {
         if length == 0 || length > PAYLOAD_BYTES_MAX {
             return Err(SendError::PayloadLength(length));
         }
-        if !self.rtc.is_alive() || !self.rtc.is_connected() {
+        if !self.is_connected() {
             return Err(SendError::NotConnected);
         }
+        let rtc = &mut self.connection.rtc;
         let section = self.sections.get_mut(frame.section).ok_or(SendError::NotWanted)?;
         let mid = section.mid;
-        if !self.rtc.media(mid).is_some_and(|media| media.direction().is_sending()) {
+        if !rtc.media(mid).is_some_and(|media| media.direction().is_sending()) {
             return Err(SendError::NotWanted);
         }
-        let mut writer = self.rtc.writer(mid).ok_or(SendError::NotConnected)?;
+        let mut writer = rtc.writer(mid).ok_or(SendError::NotConnected)?;
         let known = section.payload_type.or_else(|| {
             let mut params = writer.payload_params();
             params.find(|params| params.spec().codec == Codec::Opus).map(|params| params.pt())
@@ -252,26 +199,13 @@ impl Session {
             if let Some(event) = self.events.pop_front() {
                 return Output::Event(event);
             }
-            match self.rtc.poll_output() {
-                Ok(str0m::Output::Transmit(transmit)) => {
-                    return Output::Transmit {
-                        destination: transmit.destination,
-                        contents: Datagram(transmit.contents),
-                    };
+            match self.connection.poll() {
+                Polled::Transmit { destination, contents } => {
+                    return Output::Transmit { destination, contents };
                 }
-                Ok(str0m::Output::Event(event)) => self.take_event(event),
-                Ok(str0m::Output::Timeout(at)) => {
-                    if self.rtc.is_alive() || self.disconnected {
-                        return Output::Timeout(at);
-                    }
-                    self.disconnect();
-                }
-                Err(error) => {
-                    // Only what leaves the session without a way on comes here: a certificate that
-                    // is not the announced one, a handshake that timed out.
-                    tracing::debug!(%error, "session ended");
-                    self.disconnect();
-                }
+                Polled::Event(event) => self.take_event(event),
+                Polled::Timeout(at) => return Output::Timeout(at),
+                Polled::Ended => self.events.push_back(Event::Disconnected),
             }
         }
     }
@@ -284,53 +218,37 @@ impl Session {
                 let audio = section.and_then(|section| incoming(section, data));
                 self.events.extend(audio.map(Event::Audio));
             }
-            str0m::Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
-                self.disconnect();
-            }
             _ => {}
-        }
-    }
-
-    fn disconnect(&mut self) {
-        self.rtc.disconnect();
-        if !self.disconnected {
-            self.disconnected = true;
-            self.events.push_back(Event::Disconnected);
         }
     }
 
     /// Says goodbye: what it takes comes out of the next polls, then [`Event::Disconnected`].
     pub fn close(&mut self) {
-        if self.rtc.close().is_err() {
-            self.disconnect();
-        }
+        self.connection.close();
     }
 
     /// False after [`Event::Disconnected`].
     pub fn is_alive(&self) -> bool {
-        !self.disconnected
+        self.connection.is_alive()
     }
 
     /// True while audio can flow.
     pub fn is_connected(&self) -> bool {
-        self.rtc.is_alive() && self.rtc.is_connected()
+        self.connection.is_connected()
     }
 }
 
 fn config(certificate: &Certificate) -> RtcConfig {
-    install_crypto();
     let mut extensions = ExtensionMap::empty();
     extensions.set(1, Extension::AudioLevel);
     extensions.set(4, Extension::RtpMid);
-    Rtc::builder()
+    connection::config(certificate)
         .clear_codecs()
         .enable_opus(true, false)
         .set_extension_map(extensions)
-        .set_dtls_cert(certificate.0.clone())
         // Nothing waits for a lost packet: the mixer's jitter buffer and the listeners' decide.
         .set_reordering_size_audio(0)
         .set_rtcp_report_interval_audio(REPORT_INTERVAL)
-        .set_stats_interval(None)
 }
 
 fn incoming(section: usize, data: MediaData) -> Option<IncomingAudio> {
@@ -349,8 +267,4 @@ fn incoming(section: usize, data: MediaData) -> Option<IncomingAudio> {
 
 fn low_half(number: u64) -> u32 {
     u32::try_from(number & u64::from(u32::MAX)).unwrap_or_default()
-}
-
-fn unusable(error: impl fmt::Display) -> DescriptionError {
-    DescriptionError::Unusable(error.to_string())
 }

@@ -75,7 +75,34 @@ where
     Ok(load_faults(args, env)?)
 }
 
+/// As [`load`], for a process that neither shows nor takes any of the configured secrets: it may listen
+/// anywhere without having secrets of its own.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_without_peers<C>(
+    args: &ConfigArgs,
+    env: impl IntoIterator<Item = (String, String)>,
+) -> Result<C, crate::Error>
+where
+    C: Default + Serialize + DeserializeOwned,
+{
+    Ok(load_settings(args, env)?)
+}
+
 fn load_faults<C>(
+    args: &ConfigArgs,
+    env: impl IntoIterator<Item = (String, String)>,
+) -> Result<C, Faults>
+where
+    C: Default + Serialize + DeserializeOwned,
+{
+    let config = load_settings(args, env)?;
+    refuse_development_secrets_in_public(&Schema::of(&config)?)?;
+    Ok(config)
+}
+
+fn load_settings<C>(
     args: &ConfigArgs,
     env: impl IntoIterator<Item = (String, String)>,
 ) -> Result<C, Faults>
@@ -101,10 +128,7 @@ where
     if !faults.is_empty() {
         return Err(Faults(faults));
     }
-    let config: C =
-        deserialise(settings.values()).map_err(|message| Faults::from(Fault::Whole { message }))?;
-    refuse_development_secrets_in_public(&Schema::of(&config)?)?;
-    Ok(config)
+    deserialise(settings.values()).map_err(|message| Faults::from(Fault::Whole { message }))
 }
 
 /// Builds the configuration out of these settings and the defaults.

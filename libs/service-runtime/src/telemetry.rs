@@ -9,6 +9,7 @@
 
 mod otel_recorder;
 mod otlp;
+mod recent;
 
 use std::{sync::OnceLock, time::Duration};
 
@@ -21,6 +22,7 @@ use crate::Error;
 use otel_recorder::OtelRecorder;
 use otlp::Providers;
 pub use otlp::{Export, FLUSH_DEADLINE};
+pub use recent::{keep_recent_lines, recent_lines};
 
 /// Bounds of all histograms, in seconds: from a forwarded frame to a slow call.
 pub(crate) const BUCKETS: [f64; 16] = [
@@ -115,7 +117,8 @@ pub fn init_with(
         reason: error.to_string(),
     })?;
     let providers = Providers::new(service_name, export)?;
-    let mut layers = vec![log_layer(log.format).with_filter(filter).boxed()];
+    let mut layers = vec![log_layer(log.format).with_filter(filter.clone()).boxed()];
+    layers.extend(recent::layer().map(|layer| layer.with_filter(filter).boxed()));
     layers.extend(providers.layers());
     // A second subscriber or recorder in one process is refused: tests start several services.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layers));

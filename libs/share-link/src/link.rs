@@ -1,4 +1,5 @@
-//! The link: `<public URL>#/m/<meeting id>/<secret>`.
+//! The link: `<public URL>#/m/<meeting id>/<secret>`, to which somebody may add `?relay=<relay id>`: pages
+//! attach to that relay then, if they can.
 
 use std::{fmt, str::FromStr};
 
@@ -122,10 +123,11 @@ impl ShareLink {
 impl FromStr for ShareLink {
     type Err = NotAShareLink;
 
-    /// Reads a link back; space around it is ignored.
+    /// Reads a link back; space around it is ignored, and so is which relay pages should attach to.
     fn from_str(text: &str) -> Result<Self, NotAShareLink> {
         let (public_url, fragment) = text.trim().split_once('#').ok_or(NotAShareLink)?;
         let place = fragment.strip_prefix("/m/").ok_or(NotAShareLink)?;
+        let place = place.split_once('?').map_or(place, |(place, _)| place);
         let (meeting, secret) = place.split_once('/').ok_or(NotAShareLink)?;
         Ok(Self {
             public_url: public_url.parse().map_err(|_| NotAShareLink)?,
@@ -169,6 +171,7 @@ mod tests {
             let text = link.expose();
             prop_assert_eq!(&text.parse::<ShareLink>().unwrap(), &link);
             prop_assert_eq!(&format!(" {text}\n").parse::<ShareLink>().unwrap(), &link);
+            prop_assert_eq!(&format!("{text}?relay=office-a").parse::<ShareLink>().unwrap(), &link);
             // Nothing of it reaches a server.
             let sent = Url::parse(&text).unwrap();
             prop_assert_eq!(&text[..url::Position::AfterQuery.of(&sent)], url.as_str());

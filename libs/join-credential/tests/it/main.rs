@@ -7,6 +7,7 @@ mod key_sets;
 mod proofs;
 mod refreshes;
 mod refusals;
+mod relay_proofs;
 mod revocations;
 
 use tributary_join_credential::{IdentityClaims, JoinClaims};

@@ -9,7 +9,7 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::{Instrument as _, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::layer::SubscriberExt as _;
-use tributary_identifiers::MeetingId;
+use tributary_identifiers::{MeetingId, OrganisationId, RelayId};
 use tributary_message_bus::{ControlBus, permissions::User, subjects::MeetingScope};
 
 use crate::server::{Server, dependency, eventually};
@@ -94,4 +94,32 @@ async fn a_trace_crosses_the_bus_with_an_event() {
     message.adopt_trace(&hearer);
     assert_ne!(trace_of(&publisher), TraceId::INVALID);
     assert_eq!(trace_of(&hearer), trace_of(&publisher));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_core_relay_hears_which_relay_of_its_organisation_has_changed() {
+    let server = Server::start();
+    let connect = |user: User| {
+        let config = server.config(&user);
+        async move { ControlBus::connect(&config, "test", &dependency()).await.unwrap() }
+    };
+    let credential = connect(User::Credential).await;
+    let relay = connect(User::relay("office-a".parse().unwrap())).await;
+    let own = OrganisationId::default();
+    let (other, foreign, edge): (OrganisationId, RelayId, RelayId) =
+        ("acme".parse().unwrap(), "foreign".parse().unwrap(), "edge".parse().unwrap());
+    let mut changes = relay.relay_changes(&own).await.unwrap();
+    // As above: repeated until the subscription is in force.
+    let publish = async {
+        loop {
+            // That of another organisation goes first, and is never heard.
+            let _ = credential.publish_relay_changed(&other, &foreign).await;
+            let _ = credential.publish_relay_changed(&own, &edge).await;
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        changed = changes.next() => assert_eq!(changed, Some(edge.clone())),
+        () = publish => {}
+    }
 }

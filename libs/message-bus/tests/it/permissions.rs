@@ -9,7 +9,7 @@ use tributary_message_bus::permissions::User;
 use crate::server::{Server, eventually, users};
 
 /// `subject`, and the users who may publish on it and hear it.
-const MATRIX: [(&str, &[&str], &[&str]); 48] = [
+const MATRIX: [(&str, &[&str], &[&str]); 50] = [
     ("trib.default.1.up.office-a", &["relay-office-a"], &["mixer"]),
     ("trib.default.1.need.office-b", &["relay-office-b"], &["mixer"]),
     ("trib.default.1.down.common", &["mixer"], &["relay-office-a", "relay-office-b"]),
@@ -33,6 +33,8 @@ const MATRIX: [(&str, &[&str], &[&str]); 48] = [
     ("trib-access.acme.1", &["access-control"], &["access-control"]),
     ("trib-trust.revoked", &["credential"], &["credential", "relay-office-a", "relay-office-b"]),
     ("trib-trust.keys", &["credential"], &["credential", "relay-office-a", "relay-office-b"]),
+    ("trib-trust.relay.default.edge", &["credential"], &["relay-office-a", "relay-office-b"]),
+    ("trib-trust.relay.acme.edge", &["credential"], &[]),
     ("trib.default.1.op.office-a", &["relay-office-a"], &[]),
     ("trib.default.1.op.office-b", &["relay-office-b"], &[]),
     ("trib.acme.1.op.office-a", &[], &[]),

@@ -169,11 +169,11 @@ fn replace_value(sdp: &str, prefix: &str, value: &str) -> String {
 }
 
 /// Changes to lines: dropped, doubled, swapped, cut, with a foreign character or number.
-fn mutation() -> impl Strategy<Value = (u8, prop::sample::Index, prop::sample::Index, String)> {
+pub fn mutation() -> impl Strategy<Value = (u8, prop::sample::Index, prop::sample::Index, String)> {
     (0..6_u8, any::<prop::sample::Index>(), any::<prop::sample::Index>(), "[ -~]{0,6}|[0-9]{1,20}")
 }
 
-fn mutated(
+pub fn mutated(
     sdp: &str,
     mutations: &[(u8, prop::sample::Index, prop::sample::Index, String)],
 ) -> String {

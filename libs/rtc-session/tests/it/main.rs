@@ -6,6 +6,8 @@
     reason = "helpers of tests may fail like tests"
 )]
 
+mod channel;
+mod channel_descriptions;
 mod conversation;
 mod datagrams;
 mod descriptions;

@@ -1,23 +1,32 @@
 //! Pages of lists: how much, and after what. A page token is the last name of the page before, so
-//! that it stays good while accounts come and go.
+//! that it stays good while accounts and relays come and go.
+
+use std::str::FromStr;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use crate::text::UserName;
+/// How large the pages of a list are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageSizes {
+    /// If none is asked for.
+    pub default: u32,
+    /// The largest.
+    pub max: u32,
+}
 
-/// The size of a page if none is asked for.
-pub const PAGE_SIZE_DEFAULT: u32 = 50;
+/// The pages of users.
+pub const PAGES_OF_USERS: PageSizes = PageSizes { default: 50, max: 500 };
 
-/// The largest page.
-pub const PAGE_SIZE_MAX: u32 = 500;
+/// The pages of relays.
+pub const PAGES_OF_RELAYS: PageSizes = PageSizes { default: 100, max: 1000 };
 
-/// Which page is asked for.
+/// Which page of a list that is in the order of `Name` is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageRequest {
-    /// At most so many, 1 to [`PAGE_SIZE_MAX`].
+pub struct PageRequest<Name> {
+    /// At most so many, from 1.
     pub size: u32,
     /// Names after this one; all if absent.
-    pub after: Option<UserName>,
+    pub after: Option<Name>,
 }
 
 /// The request asks for no page that could exist.
@@ -31,16 +40,27 @@ pub enum InvalidPage {
     Token,
 }
 
-impl PageRequest {
+impl InvalidPage {
+    /// The field of the request that is wrong.
+    #[must_use]
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Size => "page_size",
+            Self::Token => "page_token",
+        }
+    }
+}
+
+impl<Name: FromStr> PageRequest<Name> {
     /// Reads a request: size 0 means the default, a size above the largest means the largest, an
     /// empty token means the start.
     ///
     /// # Errors
     /// The size is negative, or the token is not one that [`page_token`] made.
-    pub fn read(size: i32, token: &str) -> Result<Self, InvalidPage> {
+    pub fn read(size: i32, token: &str, sizes: PageSizes) -> Result<Self, InvalidPage> {
         let size = match u32::try_from(size).map_err(|_| InvalidPage::Size)? {
-            0 => PAGE_SIZE_DEFAULT,
-            size => size.min(PAGE_SIZE_MAX),
+            0 => sizes.default,
+            size => size.min(sizes.max),
         };
         let after = if token.is_empty() { None } else { Some(read_token(token)?) };
         Ok(Self { size, after })
@@ -49,11 +69,11 @@ impl PageRequest {
 
 /// The token of the page after the one that ends with `last`.
 #[must_use]
-pub fn page_token(last: &UserName) -> String {
-    URL_SAFE_NO_PAD.encode(last.as_str())
+pub fn page_token(last: &str) -> String {
+    URL_SAFE_NO_PAD.encode(last)
 }
 
-fn read_token(token: &str) -> Result<UserName, InvalidPage> {
+fn read_token<Name: FromStr>(token: &str) -> Result<Name, InvalidPage> {
     let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| InvalidPage::Token)?;
     let text = String::from_utf8(bytes).map_err(|_| InvalidPage::Token)?;
     text.parse().map_err(|_| InvalidPage::Token)
@@ -64,11 +84,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::text::UserName;
+
+    fn read(size: i32, token: &str) -> Result<PageRequest<UserName>, InvalidPage> {
+        PageRequest::read(size, token, PAGES_OF_USERS)
+    }
 
     #[test]
     fn sizes_are_kept_in_bounds() {
         let check = |size, expected| {
-            assert_eq!(PageRequest::read(size, "").map(|page| page.size), expected, "{size}");
+            assert_eq!(read(size, "").map(|page| page.size), expected, "{size}");
         };
         check(0, Ok(50));
         check(1, Ok(1));
@@ -83,20 +108,20 @@ mod tests {
         #[test]
         fn a_token_leads_on_after_its_name(name in "[a-z0-9._@-]{1,64}") {
             let name: UserName = name.parse().unwrap();
-            let page = PageRequest::read(0, &page_token(&name)).unwrap();
+            let page = read(0, &page_token(name.as_str())).unwrap();
             prop_assert_eq!(page.after, Some(name));
         }
 
         #[test]
         fn a_token_of_somebodys_own_making_is_read_or_refused_without_panic(token: String) {
-            let _ = PageRequest::read(0, &token);
+            let _ = read(0, &token);
         }
     }
 
     #[test]
     fn tokens_that_no_answer_had_are_refused() {
         for token in ["!", "QQ", "JyBvciAx", "AA"] {
-            assert_eq!(PageRequest::read(0, token), Err(InvalidPage::Token), "{token}");
+            assert_eq!(read(0, token), Err(InvalidPage::Token), "{token}");
         }
     }
 }

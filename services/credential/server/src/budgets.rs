@@ -1,4 +1,4 @@
-//! How much may be tried: log-ins with a password, guests, searches, refreshes.
+//! How much may be tried: log-ins with a password, guests, searches, refreshes, tokens of relays.
 //!
 //! **Invariant:** of any number of guesses at one account's password, made at once or one after the
 //! other and at whatever replica, no more are looked at than the budget allows.
@@ -29,6 +29,11 @@ const PROOF_SECONDS: u64 = 2 * REFRESH_WINDOW_SECONDS + LEEWAY_SECONDS;
 /// How many log-ins may be begun at one provider in ten minutes, which is how long each is kept:
 /// a bound of the memory.
 const OIDC_BEGINS: u32 = 20_000;
+
+/// How many wrong enrolment tokens of relays are answered in ten minutes.
+const WRONG_ENROLMENTS: u32 = 600;
+/// How long a wrong one counts.
+const WRONG_ENROLMENT_SECONDS: u64 = 600;
 
 /// The service's budgets. Clones share everything.
 #[derive(Clone)]
@@ -142,6 +147,12 @@ impl Attempts {
     /// Whether one more guest may come from this prefix.
     pub async fn guest(&self, prefix: &str) -> Result<bool, StoreError> {
         self.one(format!("guests/{prefix}"), self.limits.guests_per_hour, HOUR_SECONDS).await
+    }
+
+    /// Notes a wrong enrolment token; whether it is told as such, or that there were too many.
+    pub async fn wrong_enrolment(&self) -> Result<bool, StoreError> {
+        let key = "wrong-enrolments".to_owned();
+        self.one(key, WRONG_ENROLMENTS, WRONG_ENROLMENT_SECONDS).await
     }
 
     /// Whether this user may search once more.

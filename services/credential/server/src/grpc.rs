@@ -5,6 +5,9 @@ mod credential_service;
 mod identities;
 mod join;
 mod log_in;
+mod relay_admin_service;
+mod relay_identity_service;
+mod relays;
 mod revocations;
 #[cfg(test)]
 mod rig;
@@ -14,6 +17,8 @@ mod user_service;
 pub use credential_admin_service::CredentialAdminApi;
 pub use credential_service::{CredentialApi, Parts};
 pub use identities::Identities;
+pub use relay_admin_service::RelayAdminApi;
+pub use relay_identity_service::RelayIdentityApi;
 pub use revocations::to_proto as revocation_to_proto;
 pub use user_service::UserApi;
 

@@ -9,7 +9,9 @@ use tributary_message_bus::{ControlBus, subjects};
 use tributary_service_runtime::CancellationToken;
 use tributary_sliding_window::Budgets;
 
-use crate::{authority::Authority, budgets, clock::Clock, metrics, store::Store};
+use crate::{
+    announcer::Announcer, authority::Authority, budgets, clock::Clock, metrics, store::Store,
+};
 
 /// How often the database is looked at, whatever the bus says.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
@@ -20,8 +22,10 @@ const FORGET_INTERVAL: Duration = Duration::from_secs(60);
 pub struct Keeper {
     /// The keys and revocations.
     pub authority: Authority,
-    /// Log-ins that were begun and never finished.
+    /// Log-ins that were begun and never finished, tokens that were never used.
     pub store: Store,
+    /// What could not be told at once.
+    pub announcer: Announcer,
     /// Attempts that do not count any more.
     pub budgets: Budgets,
     /// Now.
@@ -43,12 +47,16 @@ impl Keeper {
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 Some(()) = news.next() => self.catch_up().await,
-                Ok(()) = link.changed() => self.catch_up().await,
+                Ok(()) = link.changed() => {
+                    self.catch_up().await;
+                    self.announcer.tell_again().await;
+                }
                 _ = polls.tick() => {
                     if let Err(error) = self.authority.maintain().await {
                         tracing::warn!(%error, "the signing keys could not be looked after");
                     }
                     self.catch_up().await;
+                    self.announcer.tell_again().await;
                 }
                 _ = clean_ups.tick() => self.forget().await,
             }
@@ -77,6 +85,9 @@ impl Keeper {
         }
         if let Err(error) = self.store.forget_oidc(self.clock.seconds()).await {
             tracing::warn!(%error, "old log-ins could not be removed");
+        }
+        if let Err(error) = self.store.forget_relay_tokens(self.clock.seconds()).await {
+            tracing::warn!(%error, "old tokens of relays could not be removed");
         }
         let before = self.clock.millis().saturating_sub(budgets::REMEMBERED_MILLIS);
         if let Err(error) = self.budgets.forget_before(before).await {

@@ -1,8 +1,8 @@
 //! The credential service: who is who, and the proof that a user may join a meeting.
 //!
-//! It keeps accounts, the signing keys and what was revoked in its database and answers
-//! `tributary.credential.v1.CredentialService`, `tributary.admin.v1.UserService` and
-//! `tributary.admin.v1.CredentialAdminService`. What it decides about names, lives of tokens,
+//! It keeps accounts, the signing keys, what was revoked, and relays that attach to others in its database and answers
+//! `tributary.credential.v1.CredentialService` and `RelayIdentityService`, and
+//! `tributary.admin.v1.UserService`, `CredentialAdminService` and `RelayAdminService`. What it decides about names, lives of tokens,
 //! rotation and pages is in `tributary-credential-core`; how tokens are made and read is in
 //! `tributary-join-credential`. Whether somebody may join is not for it to say: it asks
 //! access-control.
@@ -20,6 +20,7 @@ mod keeper;
 mod metrics;
 mod oidc;
 mod password_checks;
+mod relay_tokens;
 mod sealing;
 mod server;
 mod store;
@@ -29,6 +30,6 @@ pub use clock::Clock;
 pub use config::{BootstrapUser, Config, InvalidConfig, Limits, OidcProvider};
 pub use server::{Error, Server};
 pub use store::{
-    Changes, KeyChange, KeyRow, KeyRows, Migrations, NewRevocation, PrivateKey, Store, StoreError,
-    StoredAccount,
+    Changes, Enrolled, KeyChange, KeyRow, KeyRows, Migrations, NewRelayToken, NewRevocation,
+    PrivateKey, Store, StoreError, StoredAccount,
 };

@@ -9,6 +9,7 @@ const GUESTS: &str = "tributary.credential.guests";
 const REFRESHES: &str = "tributary.credential.refreshes";
 const JOIN_CREDENTIALS: &str = "tributary.credential.join_credentials";
 const REVOCATIONS: &str = "tributary.credential.revocations";
+const RELAYS: &str = "tributary.credential.relays";
 const TOLD: &str = "tributary.credential.trust_changes_told";
 
 /// Says what the metrics mean; before their first use.
@@ -20,7 +21,12 @@ pub fn describe() {
     describe_counter!(REFRESHES, Unit::Count, "Identity tokens to be refreshed, by outcome");
     describe_counter!(JOIN_CREDENTIALS, Unit::Count, "Join credentials asked for, by outcome");
     describe_gauge!(REVOCATIONS, Unit::Count, "Revocations that are kept");
-    describe_counter!(TOLD, Unit::Count, "Changes of keys and revocations told, by outcome");
+    describe_counter!(RELAYS, Unit::Count, "What relays have asked for, by what and outcome");
+    describe_counter!(
+        TOLD,
+        Unit::Count,
+        "Changes of keys, relays and revocations told, by outcome"
+    );
 }
 
 /// Counts a log-in: `accepted` or `refused`.
@@ -56,6 +62,11 @@ pub fn join_credential(outcome: &'static str) {
 /// Says how many revocations are kept.
 pub fn revocations(kept: usize) {
     gauge!(REVOCATIONS).set(kept as f64);
+}
+
+/// Counts what a relay has asked for, `enrol`, `attach` or `rotate`: `accepted` or `refused`.
+pub fn relay(what: &'static str, outcome: &'static str) {
+    counter!(RELAYS, "what" => what, "outcome" => outcome).increment(1);
 }
 
 /// Counts a change that verifiers were to be told: `told` or `failed`.

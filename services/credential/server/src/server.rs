@@ -4,9 +4,13 @@ use tributary_contracts::{
     access::v1::access_service_client::AccessServiceClient,
     admin::v1::{
         credential_admin_service_server::CredentialAdminServiceServer,
+        relay_admin_service_server::RelayAdminServiceServer,
         user_service_server::UserServiceServer,
     },
-    credential::v1::credential_service_server::CredentialServiceServer,
+    credential::v1::{
+        credential_service_server::CredentialServiceServer,
+        relay_identity_service_server::RelayIdentityServiceServer,
+    },
 };
 use tributary_credential_core::{DisplayName, UserName};
 use tributary_database as database;
@@ -23,7 +27,10 @@ use crate::{
     budgets::Attempts,
     clock::Clock,
     config::{BootstrapUser, Config, InvalidConfig},
-    grpc::{CredentialAdminApi, CredentialApi, Identities, Parts, UserApi},
+    grpc::{
+        CredentialAdminApi, CredentialApi, Identities, Parts, RelayAdminApi, RelayIdentityApi,
+        UserApi,
+    },
     keeper::Keeper,
     metrics,
     oidc::OidcLogIn,
@@ -40,6 +47,8 @@ pub struct Server {
     credential: CredentialApi,
     users: UserApi,
     admin: CredentialAdminApi,
+    relays: RelayIdentityApi,
+    relays_admin: RelayAdminApi,
     keeper: Keeper,
     shutdown: CancellationToken,
 }
@@ -134,7 +143,8 @@ impl Server {
         let bus = ControlBus::connect(&platform.config.nats, SERVICE, &unreported).await?;
         let announcer = Announcer::new(bus.clone());
         let policy = config.rotation();
-        let authority = Authority::new(store.clone(), sealer, policy, announcer, clock.clone());
+        let told = announcer.clone();
+        let authority = Authority::new(store.clone(), sealer, policy, told, clock.clone());
         authority.open().await?;
         let hasher = Hasher::default();
         for user in &config.users {
@@ -150,13 +160,22 @@ impl Server {
         };
         let access = AccessServiceClient::new(platform.channel(Peer::AccessControl)?);
         let users = UserApi::new(store.clone(), hasher.clone(), authority.clone(), clock.clone());
+        let relays = RelayIdentityApi::new(
+            store.clone(),
+            attempts.clone(),
+            announcer.clone(),
+            clock.clone(),
+        );
+        let relays_admin = RelayAdminApi::new(store.clone(), announcer.clone(), clock.clone());
         let passwords = PasswordChecks::default();
         let parts = Parts { identities, attempts, passwords, oidc, access };
         Ok(Self {
             credential: CredentialApi::new(parts),
             users,
             admin: CredentialAdminApi::new(authority.clone(), clock.clone()),
-            keeper: Keeper { authority, store, budgets, clock, bus },
+            relays,
+            relays_admin,
+            keeper: Keeper { authority, store, announcer, budgets, clock, bus },
             shutdown: platform.shutdown,
         })
     }
@@ -166,7 +185,9 @@ impl Server {
         services
             .add_service(CredentialServiceServer::new(self.credential.clone()))
             .add_service(UserServiceServer::new(self.users.clone()))
-            .add_service(CredentialAdminServiceServer::new(self.admin.clone()));
+            .add_service(CredentialAdminServiceServer::new(self.admin.clone()))
+            .add_service(RelayIdentityServiceServer::new(self.relays.clone()))
+            .add_service(RelayAdminServiceServer::new(self.relays_admin.clone()));
     }
 
     /// Looks after keys and revocations until the shutdown.

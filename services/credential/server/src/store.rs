@@ -1,4 +1,4 @@
-//! Accounts, signing keys and revocations in the database, SQLite or PostgreSQL by the same code.
+//! Accounts, signing keys, revocations and relays in the database, SQLite or PostgreSQL by the same code.
 //!
 //! **Invariant:** the database decides. Whether a name is free, which key comes next and which
 //! number a revocation has is settled by its keys and locks, however many replicas ask at once.
@@ -8,6 +8,9 @@ pub mod counter;
 mod migrations;
 pub mod oidc_link;
 pub mod oidc_log_in;
+pub mod relay;
+pub mod relay_token;
+mod relays;
 pub mod revocation;
 pub mod signing_key;
 
@@ -24,6 +27,7 @@ use tributary_join_credential::Revocation;
 pub use migrations::Migrations;
 pub use oidc_link::ProviderSubject;
 pub use oidc_log_in::BegunLogIn;
+pub use relays::{Enrolled, NewRelayToken};
 pub use revocation::NewRevocation;
 pub use signing_key::{KeyChange, KeyRow, KeyRows, PrivateKey};
 

@@ -59,7 +59,7 @@ impl AttendanceReport {
     pub fn take(&mut self, event: &Event) {
         match &event.what {
             Happening::Joined(participant) => self.come(participant, event.at),
-            Happening::PresenceChanged { participant, presence } => {
+            Happening::PresenceChanged { participant, presence, .. } => {
                 if let Some(one) = self.participants.get_mut(participant) {
                     one.be(*presence, event.at);
                 }

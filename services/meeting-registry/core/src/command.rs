@@ -2,6 +2,8 @@
 
 mod needs;
 
+use std::collections::BTreeSet;
+
 use tributary_identifiers::{
     KeyThumbprint, ParticipantId, RelayId, RelaySessionId, TerminalSessionId, UserId,
 };
@@ -11,6 +13,12 @@ use crate::{
     PARTICIPANTS_MAX, RelayName, RemoveMembers, SetMembers, Subject, UnixMillis, WAITING_MAX,
 };
 pub use needs::{Needs, PlacesNeeded};
+
+/// How many relays can lie between the core and a terminal.
+pub const RELAY_DEPTH_MAX: u32 = 8;
+
+/// How many participants one [`SetReachable`] can name.
+pub const REACHED_PER_COMMAND_MAX: usize = 8_192;
 
 /// What is to happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +36,8 @@ pub enum Command {
         /// How long ago it was last heard, in ms.
         silent: UnixMillis,
     },
+    /// The relay of some can't be reached for now, or can again.
+    SetReachable(SetReachable),
     /// What the meeting is, is changed.
     Update(Update),
     /// Users come onto the member list, or get another role.
@@ -57,6 +67,10 @@ pub struct Join {
     pub relay_id: RelayId,
     /// That relay's name.
     pub relay_name: RelayName,
+    /// How many relays lie between the core and that one, that one included: 0 for a core relay.
+    pub relay_depth: u32,
+    /// True for the participant that the relay itself is.
+    pub relay_itself: bool,
     /// The run of the relay's process.
     pub relay_session: RelaySessionId,
     /// True if the microphone is off.
@@ -78,6 +92,17 @@ pub struct Leave {
     pub reason: LeaveReason,
     /// How long ago the participant was last there, in ms.
     pub silent: UnixMillis,
+}
+
+/// The relay of some can't be reached for now, or can again. Their stay goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetReachable {
+    /// Who.
+    pub participants: BTreeSet<ParticipantId>,
+    /// Who says so; not heard for those who have come back under another.
+    pub relay_session: RelaySessionId,
+    /// The state from now on.
+    pub reachable: bool,
 }
 
 /// The platform says something.

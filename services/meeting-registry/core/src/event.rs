@@ -101,8 +101,10 @@ pub enum Happening {
     PresenceChanged {
         /// Who.
         participant: ParticipantId,
-        /// What from now on.
+        /// What from now on, as others are shown it.
         presence: Presence,
+        /// Whether the relay can't be reached.
+        unreachable: bool,
     },
     /// A hand was raised or lowered.
     HandChanged {

@@ -35,7 +35,8 @@ pub use attachment::{
 pub use attendance::{Attendance, AttendanceReport, Stay};
 pub use chat::{CHAT_LENGTH_MAX, ChatText, InvalidChatText};
 pub use command::{
-    Announce, Command, Join, Leave, Needs, NewPassword, PlacesNeeded, Refusal, Update,
+    Announce, Command, Join, Leave, Needs, NewPassword, PlacesNeeded, REACHED_PER_COMMAND_MAX,
+    RELAY_DEPTH_MAX, Refusal, SetReachable, Update,
 };
 pub use event::{Audience, Cause, ChatMessage, Event, Happening, LeaveReason};
 pub use listening::Listening;

@@ -23,12 +23,18 @@ pub struct Participant {
     pub relay_id: RelayId,
     /// That relay's name.
     pub relay_name: RelayName,
+    /// How many relays lie between the core and that one, that one included: 0 for a core relay.
+    pub relay_depth: u32,
+    /// True for the participant that the relay itself is: a room's device.
+    pub relay_itself: bool,
     /// True while the microphone is off.
     pub muted: bool,
     /// When it came in first; moving to another relay or coming back does not change it.
     pub joined_at: UnixMillis,
-    /// Whether it is there.
+    /// Whether it is there, as others are shown it: see [`Presence::shown`].
     pub presence: Presence,
+    /// True while its relay can't be reached.
+    pub unreachable: bool,
     /// The number of the event by which the hand was raised, 0 while it is down.
     pub hand_raised: u64,
     /// When it last checked in.
@@ -48,6 +54,18 @@ pub enum Presence {
     Offline(OfflineReason),
     /// In the lobby, until a host lets it in.
     Waiting,
+}
+
+impl Presence {
+    /// What others are shown of somebody who has chosen this: who can't be reached is away, if not
+    /// less than that.
+    #[must_use]
+    pub const fn shown(self, unreachable: bool) -> Self {
+        match self {
+            Self::Online if unreachable => Self::Away,
+            chosen => chosen,
+        }
+    }
 }
 
 /// Why somebody is offline with the place kept.
@@ -75,6 +93,8 @@ pub struct MeetingState {
 pub struct Present {
     /// As others see it.
     pub participant: Participant,
+    /// Whether it is there, by its own choice or that of who lets it in.
+    pub chosen: Presence,
     /// The terminal's key: who comes with the same one is the same participant.
     pub key: KeyThumbprint,
     /// The run of the relay's process that keeps it in.
@@ -93,4 +113,18 @@ pub struct Present {
     pub admitted: bool,
     /// Whether it has taken another name here than it came with.
     pub renamed: bool,
+}
+
+impl Present {
+    /// Is there or not from now on, by choice.
+    pub(crate) const fn choose(&mut self, presence: Presence) {
+        self.chosen = presence;
+        self.participant.presence = presence.shown(self.participant.unreachable);
+    }
+
+    /// Can be reached or not from now on.
+    pub(crate) const fn set_reachable(&mut self, reachable: bool) {
+        self.participant.unreachable = !reachable;
+        self.participant.presence = self.chosen.shown(!reachable);
+    }
 }

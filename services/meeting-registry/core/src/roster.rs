@@ -23,6 +23,8 @@ pub struct Group<'a> {
     pub relay_id: &'a RelayId,
     /// Its name, as the participant who came last to it knows it.
     pub relay_name: &'a RelayName,
+    /// How many relays lie between the core and it, itself included, as that participant knows it.
+    pub relay_depth: u32,
     /// Who, by participant id.
     pub participants: Vec<&'a Participant>,
 }
@@ -96,8 +98,10 @@ impl Roster {
             Happening::Muted { participant, muted, .. } => {
                 self.change(*participant, |one| one.muted = *muted);
             }
-            Happening::PresenceChanged { participant, presence } => {
-                self.change(*participant, |one| one.presence = *presence);
+            Happening::PresenceChanged { participant, presence, unreachable } => {
+                self.change(*participant, |one| {
+                    (one.presence, one.unreachable) = (*presence, *unreachable);
+                });
             }
             Happening::HandChanged { participant, raised, .. } => {
                 let hand_raised = if *raised { event.number } else { 0 };
@@ -177,9 +181,10 @@ impl Roster {
             let group = groups.entry(relay_id).or_insert_with(|| Group {
                 relay_id,
                 relay_name,
+                relay_depth: participant.relay_depth,
                 participants: Vec::new(),
             });
-            group.relay_name = relay_name;
+            (group.relay_name, group.relay_depth) = (relay_name, participant.relay_depth);
             group.participants.push(participant);
         }
         groups.into_values().collect()

@@ -10,6 +10,7 @@ mod hosting;
 mod joining;
 mod managing;
 mod operating;
+mod reaching;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -206,6 +207,7 @@ impl State {
             Command::RelayLost { relay_session, silent } => {
                 Ok(self.lose_relay(&relay_session, silent, now))
             }
+            Command::SetReachable(set) => self.set_reachable(&set, now),
             Command::Update(update) => self.update(update, now),
             Command::SetMembers(set) => self.set_members(set, now),
             Command::RemoveMembers(remove) => self.remove_members(remove, now),

@@ -172,6 +172,7 @@ impl RegistryService for FakeRegistry {
         end_meeting(proto::EndMeetingRequest) -> proto::EndMeetingResponse;
         join(proto::JoinRequest) -> proto::JoinResponse;
         leave(proto::LeaveRequest) -> proto::LeaveResponse;
+        set_reachable(proto::SetReachableRequest) -> proto::SetReachableResponse;
         get_roster(proto::GetRosterRequest) -> proto::GetRosterResponse;
         list_events(proto::ListEventsRequest) -> proto::ListEventsResponse;
         list_chat(proto::ListChatRequest) -> proto::ListChatResponse;

@@ -62,6 +62,24 @@ pub fn try_later(why: &str) -> Status {
     status(Code::ResourceExhausted, "TRY_LATER", format!("{why}; try again later"))
 }
 
+/// There is no such relay, or it may not attach.
+pub fn no_such_relay() -> Status {
+    status(Code::NotFound, "NO_SUCH_RELAY", "there is no such relay")
+}
+
+/// The one answer to every relay that is not what it says; what was wrong is not said.
+pub fn relay_not_admitted() -> Status {
+    let message = "this relay is not admitted: its token is used up, too old or wrong, or its key is \
+                   not known here any more; ask an administrator for a new enrolment";
+    status(Code::Unauthenticated, "RELAY_NOT_ADMITTED", message)
+}
+
+/// The system's random generator failed.
+pub fn of_random(error: &impl Display) -> Status {
+    tracing::error!(%error, "no random numbers");
+    internal()
+}
+
 /// To who holds a share secret: the password of the meeting is wrong.
 pub fn wrong_meeting_password() -> Status {
     status(Code::PermissionDenied, "WRONG_PASSWORD", "the password of the meeting is wrong")

@@ -6,7 +6,7 @@ use tributary_contracts::admin::v1::{
     GetUserResponse, ListUsersRequest, ListUsersResponse, User, user_service_server::UserService,
 };
 use tributary_credential_core::{
-    Account, DisplayName, InvalidPage, PageRequest, UserName, page_token,
+    Account, DisplayName, PAGES_OF_USERS, PageRequest, UserName, page_token,
 };
 use tributary_join_credential::Revoked;
 use tributary_password_hash::Hasher;
@@ -84,13 +84,8 @@ impl UserService for UserApi {
     ) -> Result<Response<ListUsersResponse>, Status> {
         let request = request.into_inner();
         let organisation = read_organisation(&request.organisation)?;
-        let page = PageRequest::read(request.page_size, &request.page_token).map_err(|error| {
-            let field = match error {
-                InvalidPage::Size => "page_size",
-                InvalidPage::Token => "page_token",
-            };
-            status::invalid(field, &error)
-        })?;
+        let page = PageRequest::read(request.page_size, &request.page_token, PAGES_OF_USERS)
+            .map_err(|error| status::invalid(error.field(), &error))?;
         // One more than asked for shows whether there is a next page.
         let mut accounts = self
             .store
@@ -101,7 +96,7 @@ impl UserService for UserApi {
         let more = accounts.len() > size;
         accounts.truncate(size);
         let next_page_token = match accounts.last() {
-            Some(last) if more => page_token(&last.user_name),
+            Some(last) if more => page_token(last.user_name.as_str()),
             _ => String::new(),
         };
         let users = accounts.into_iter().map(user).collect();

@@ -2,6 +2,7 @@
 
 mod m0001;
 mod m0002;
+mod m0003;
 
 use sea_orm_migration::prelude::*;
 
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrations {
             Box::new(m0001::AccountsAndKeys),
             Box::new(m0002::RevocationsAndProviders),
             tributary_sliding_window::migration(BUDGETS),
+            Box::new(m0003::Relays),
         ]
     }
 

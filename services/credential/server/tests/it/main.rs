@@ -20,6 +20,8 @@ mod oidc;
 mod oidc_refusals;
 mod provider;
 mod refresh;
+mod relay_admin;
+mod relays;
 mod revocations;
 mod rotation;
 mod sealed_keys;

@@ -10,10 +10,14 @@ use futures_util::StreamExt as _;
 use prost::Message as _;
 use tributary_contracts::credential::v1::{Revocation, revocation::What};
 use tributary_database::scratch;
-use tributary_message_bus::{ControlBus, Subscriber, subjects};
+use tributary_identifiers::OrganisationId;
+use tributary_message_bus::{ControlBus, RelayChanges, Subscriber, subjects};
 use tributary_service_runtime::{NatsConfig, Readiness};
 
-use crate::world::{PASSWORD, Setting, World, manual_clock, until};
+use crate::{
+    relays::{Office, update},
+    world::{PASSWORD, Setting, World, manual_clock, until},
+};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -55,6 +59,7 @@ struct Verifier {
     bus: ControlBus,
     revoked: Subscriber,
     keys: Subscriber,
+    relays: RelayChanges,
 }
 
 impl Verifier {
@@ -64,7 +69,13 @@ impl Verifier {
         let bus = ControlBus::connect(&config, "relay", &dependency).await.unwrap();
         let revoked = bus.hear(subjects::revoked()).await.unwrap();
         let keys = bus.hear(subjects::keys_changed()).await.unwrap();
-        Self { bus, revoked, keys }
+        let relays = bus.relay_changes(&OrganisationId::default()).await.unwrap();
+        Self { bus, revoked, keys, relays }
+    }
+
+    async fn relay(&mut self) -> String {
+        let changed = tokio::time::timeout(DEADLINE, self.relays.next()).await.unwrap();
+        changed.unwrap().to_string()
     }
 
     async fn heard(&mut self) -> Revocation {
@@ -157,4 +168,59 @@ async fn without_nats_everything_is_revoked_and_told_when_it_is_back() {
         world.revocations(0).await.first().is_some_and(|first| first.number == 1)
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn core_relays_hear_what_has_changed_about_a_relay() {
+    let nats = Nats::start_at(Nats::free_url());
+    let setting = Setting { nats: nats.url.clone(), ..Setting::default() };
+    let world = World::start_as(&scratch::sqlite(), setting).await;
+    let mut verifier = Verifier::connect(&nats.url).await;
+    until_heard(&world, &mut verifier).await;
+    // Each of another name, so that nothing is heard for something else.
+    let one = Office::enrolled(&world, "enrolled").await;
+    assert_eq!(verifier.relay().await, "enrolled");
+    let _token = Office::token(&world, "updated").await;
+    world.relays_admin.clone().update_relay(update("updated", "Other")).await.unwrap();
+    assert_eq!(verifier.relay().await, "updated", "nothing was told of its first setup");
+    let _token = Office::token(&world, "revoked").await;
+    Office::revoke(&world, "revoked").await.unwrap();
+    assert_eq!(verifier.relay().await, "revoked");
+    one.attach(&world).await.unwrap();
+    let again = Office::token(&world, "enrolled").await;
+    assert_eq!(verifier.relay().await, "enrolled", "it was set up anew");
+    Office::enrol(&world, "enrolled", &again).await.unwrap();
+    assert_eq!(verifier.relay().await, "enrolled");
+}
+
+/// From now on who connects to one URL is connected to the server of the other.
+async fn open_way(from: &str, to: &str) {
+    let address = |url: &str| url.trim_start_matches("nats://").to_owned();
+    let (listener, to) = (tokio::net::TcpListener::bind(address(from)).await.unwrap(), address(to));
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut server = tokio::net::TcpStream::connect(&to).await.unwrap();
+            tokio::spawn(
+                async move { tokio::io::copy_bidirectional(&mut client, &mut server).await },
+            );
+        }
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_is_revoked_without_nats_is_told_of_when_it_is_back() {
+    // The service can't reach the server, and who hears can.
+    let nats = Nats::start_at(Nats::free_url());
+    let closed = Nats::free_url();
+    let setting = Setting { nats: closed.clone(), ..Setting::default() };
+    let world = World::start_as(&scratch::sqlite(), setting).await;
+    let mut verifier = Verifier::connect(&nats.url).await;
+    let mut link = verifier.bus.link();
+    tokio::time::timeout(DEADLINE, link.wait_for(|link| link.up)).await.unwrap().unwrap();
+    // Answers come in order: what is heard from is in force when this has arrived.
+    verifier.bus.tell(subjects::keys_changed(), Default::default()).await.unwrap();
+    let _office = Office::enrolled(&world, "office-a").await;
+    Office::revoke(&world, "office-a").await.unwrap();
+    open_way(&closed, &nats.url).await;
+    assert_eq!(verifier.relay().await, "office-a");
 }

@@ -20,12 +20,14 @@ use tributary_contracts::{
         CreateUserRequest, DeleteUserRequest, ListSigningKeysRequest, RevokeSigningKeyRequest,
         RevokeTerminalRequest, RevokeUserRequest, RotateSigningKeyRequest, SigningKey, User,
         credential_admin_service_client::CredentialAdminServiceClient,
+        relay_admin_service_client::RelayAdminServiceClient,
         user_service_client::UserServiceClient,
     },
     credential::v1::{
         GetKeysRequest, Identity, IssueJoinCredentialRequest, ListRevocationsRequest, LogInRequest,
         LogOutRequest, RefreshIdentityRequest, RegisterGuestRequest, Revocation,
         credential_service_client::CredentialServiceClient,
+        relay_identity_service_client::RelayIdentityServiceClient,
     },
 };
 use tributary_credential_server::{Clock, Config, Server};
@@ -124,6 +126,8 @@ pub struct World {
     pub credential: CredentialServiceClient<ServiceChannel>,
     pub users: UserServiceClient<ServiceChannel>,
     pub admin: CredentialAdminServiceClient<ServiceChannel>,
+    pub relays: RelayIdentityServiceClient<ServiceChannel>,
+    pub relays_admin: RelayAdminServiceClient<ServiceChannel>,
     pub access: FakeAccess,
     pub address: String,
     /// The key of the terminal that everything is done on unless a test says otherwise.
@@ -220,11 +224,14 @@ impl World {
         tokio::spawn(server.run());
         let security = &platform.config.security;
         let service = ServiceChannel::lazy("credential", &address, &security.service_token);
+        let service = service.unwrap();
         let admin = ServiceChannel::lazy("credential", &address, &security.admin_token).unwrap();
         Self {
-            credential: CredentialServiceClient::new(service.unwrap()),
+            credential: CredentialServiceClient::new(service.clone()),
             users: UserServiceClient::new(admin.clone()),
-            admin: CredentialAdminServiceClient::new(admin),
+            admin: CredentialAdminServiceClient::new(admin.clone()),
+            relays: RelayIdentityServiceClient::new(service),
+            relays_admin: RelayAdminServiceClient::new(admin),
             access,
             address,
             terminal: TerminalKey::generate().unwrap(),

@@ -68,6 +68,7 @@ impl Command {
             }
             Self::Leave(leave) => places.participants.push(leave.participant),
             Self::End => places.everybody = true,
+            Self::SetReachable(set) => places.participants.extend(&set.participants),
             Self::RelayLost { relay_session, .. } => places.relay_session = Some(relay_session),
             Self::Update(update) => {
                 // Who waits comes in when the lobby is closed.

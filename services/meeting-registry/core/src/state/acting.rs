@@ -99,15 +99,19 @@ impl State {
         if presence == Presence::Waiting {
             return Err(Refused(Why::Invalid, "nobody goes into the lobby by choice"));
         }
-        if actor.participant.presence == presence {
+        if actor.chosen == presence {
             return Ok(Vec::new());
         }
         let mut events = Vec::new();
         if matches!(presence, Presence::Offline(_)) {
             events.extend(self.end_talk(id, now));
         }
-        self.change(id, |present| present.participant.presence = presence);
-        events.push(self.happen(Happening::PresenceChanged { participant: id, presence }, now));
+        self.change(id, |present| present.choose(presence));
+        // Also if it is shown as before, because it can't be reached: what it has chosen is another.
+        let unreachable = actor.participant.unreachable;
+        let presence = presence.shown(unreachable);
+        let changed = Happening::PresenceChanged { participant: id, presence, unreachable };
+        events.push(self.happen(changed, now));
         Ok(events)
     }
 

@@ -59,7 +59,7 @@ impl State {
                 }
                 (present.participant.host, present.listed_host) = (host, listed_host);
                 if waits {
-                    present.participant.presence = Presence::Waiting;
+                    present.choose(Presence::Waiting);
                 }
                 present.admitted = !waits;
                 events.push(self.come_in(present, now));
@@ -135,7 +135,7 @@ impl State {
         let same_place = same_run && known.relay_session == join.relay_session;
         let mut present = join.present(known.participant.id, now);
         let held = present.held;
-        let (was, host) = (known.participant.presence, known.host_now(listed_host));
+        let (was, host) = (known.chosen, known.host_now(listed_host));
         (present.participant.hand_raised, present.admitted) =
             (known.participant.hand_raised, known.admitted);
         if same_place {
@@ -143,12 +143,12 @@ impl State {
         }
         present.keep(known);
         (present.participant.host, present.listed_host) = (host, listed_host);
-        present.participant.presence = match was {
+        present.choose(match was {
             Presence::Waiting => Presence::Waiting,
             _ if held => Presence::Offline(OfflineReason::OtherMeeting),
             Presence::Away | Presence::Offline(OfflineReason::Interrupted) if same_run => was,
             _ => Presence::Online,
-        };
+        });
         if held && !present.talk.is_empty() {
             present.talk = BTreeSet::new();
         }
@@ -169,14 +169,13 @@ impl State {
             return None;
         }
         let present = self.participants.get_mut(&id)?;
-        let participant = &mut present.participant;
-        if participant.presence != Presence::Waiting {
+        if present.chosen != Presence::Waiting {
             return None;
         }
-        participant.presence = Presence::coming(present.held);
-        participant.joined_at = now;
+        present.choose(Presence::coming(present.held));
+        present.participant.joined_at = now;
         present.admitted = true;
-        let participant = participant.clone();
+        let participant = present.participant.clone();
         self.counters.waiting = self.counters.waiting.saturating_sub(1);
         Some(self.happen(Happening::Joined(participant), now))
     }
@@ -257,6 +256,7 @@ impl State {
         let last_seen_at = (silent > 0).then_some(last_seen_at);
         present.participant.hand_raised = 0;
         present.talk = BTreeSet::new();
+        present.set_reachable(true);
         self.gone.insert(id, present);
         let left = Happening::Left { participant: id, reason, last_seen_at };
         Some(self.tell(audience, left, now))
@@ -282,7 +282,7 @@ impl State {
 }
 
 /// Who is told that somebody comes or goes: of those in the lobby only hosts and themselves.
-fn audience_of(participant: &Participant) -> Option<Audience> {
+pub(super) fn audience_of(participant: &Participant) -> Option<Audience> {
     (participant.presence == Presence::Waiting)
         .then(|| Audience { hosts: true, ..Audience::of([participant.id]) })
 }
@@ -331,15 +331,19 @@ impl Join {
             guest: self.guest,
             relay_id: self.relay_id,
             relay_name: self.relay_name,
+            relay_depth: self.relay_depth,
+            relay_itself: self.relay_itself,
             muted: self.muted,
             joined_at,
             presence: Presence::coming(self.held),
+            unreachable: false,
             hand_raised: 0,
             checked_in_at: None,
             host: false,
         };
         Present {
             participant,
+            chosen: Presence::coming(self.held),
             key: self.key,
             relay_session: self.relay_session,
             session: self.session,

@@ -120,7 +120,8 @@ fn what_cant_be_written_is_refused() {
 #[test]
 fn presence_is_as_chosen_and_going_offline_ends_the_talk() {
     let mut state = with_three_in();
-    let changed = |presence| Happening::PresenceChanged { participant: BOB, presence };
+    let unreachable = false;
+    let changed = |presence| Happening::PresenceChanged { participant: BOB, presence, unreachable };
     let away = operate(&mut state, BOB, Act::SetPresence(Presence::Away));
     assert_eq!(what(&away), [changed(Presence::Away)]);
     assert!(is_done(&operate(&mut state, BOB, Act::SetPresence(Presence::Away))));

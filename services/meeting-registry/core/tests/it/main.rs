@@ -16,6 +16,7 @@ mod files;
 mod hosting;
 mod managing;
 mod model;
+mod reaching;
 mod rules;
 
 use tributary_identifiers::{
@@ -67,6 +68,8 @@ fn join(who: u32, relay: u32, run: u32) -> Join {
         key: format!("key-{who}").parse().unwrap(),
         relay_id: format!("relay-{relay}").parse().unwrap(),
         relay_name: format!("Office {relay}").parse().unwrap(),
+        relay_depth: 0,
+        relay_itself: false,
         relay_session: session(relay, run),
         muted: false,
         session: format!("terminal-{who}").parse().unwrap(),

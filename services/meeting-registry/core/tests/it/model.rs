@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tributary_identifiers::ParticipantId;
 use tributary_meeting_registry_core::{
     Act, Command, Happening, Leave, LeaveReason, OfflineReason, Operation, Patience, Presence,
-    Refusal,
+    Refusal, SetReachable,
 };
 
 use crate::{NOW, join, lobby, session};
@@ -26,6 +26,11 @@ enum Step {
     Lose {
         relay: (u32, u32),
         silent: u64,
+    },
+    Reach {
+        ids: Vec<u32>,
+        relay: (u32, u32),
+        reachable: bool,
     },
     Lobby(bool),
     End,
@@ -89,10 +94,12 @@ fn step() -> impl Strategy<Value = Step> {
     let relay = || (0..2u32, 0..2u32);
     let silent = || prop_oneof![Just(0u64), 0..30u64];
     // Keys belong to few users each, so that a terminal changes hands now and then.
-    let joining = (0..5u32, 0..4u32, relay(), 0..2u32, 0..6u32, any::<bool>()).prop_map(
-        |(key, other, relay, session, held, muted)| {
+    let way = (relay(), 0..2u32, any::<bool>());
+    let joining = (0..5u32, 0..4u32, way, 0..2u32, 0..6u32, any::<bool>()).prop_map(
+        |(key, other, (relay, depth, itself), session, held, muted)| {
             let user = if other == 0 && key > 0 { key + 100 } else { key };
-            Step::Join(Coming { user, key, relay, session, held: held == 0, muted })
+            let held = held == 0;
+            Step::Join(Coming { user, key, relay, depth, itself, session, held, muted })
         },
     );
     let turn = prop_oneof![
@@ -117,6 +124,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0..7u32, relay(), silent())
             .prop_map(|(id, relay, silent)| Step::Leave { id, relay, silent }),
         1 => (relay(), silent()).prop_map(|(relay, silent)| Step::Lose { relay, silent }),
+        5 => (prop::collection::vec(0..6u32, 0..4), relay(), any::<bool>())
+            .prop_map(|(ids, relay, reachable)| Step::Reach { ids, relay, reachable }),
         2 => any::<bool>().prop_map(Step::Lobby),
         1 => prop_oneof![9 => Just(Step::Lobby(false)), 1 => Just(Step::End)],
         40 => operating,
@@ -133,6 +142,7 @@ fn coming(coming: &Coming) -> Command {
     join.key = format!("key-{}", coming.key).parse().unwrap();
     join.session = format!("terminal-{}", coming.session).parse().unwrap();
     (join.held, join.muted) = (coming.held, coming.muted);
+    (join.relay_depth, join.relay_itself) = (coming.depth, coming.itself);
     Command::Join(join)
 }
 
@@ -163,6 +173,19 @@ fn take(
             let lost = Command::RelayLost { relay_session, silent: *silent };
             prop_assert_eq!(registry.command(lost, now)?, Ok(()));
             model.leave(|_, place| place.relay == *relay);
+        }
+        Step::Reach { ids, relay, reachable } => {
+            let set = Command::SetReachable(SetReachable {
+                participants: ids.iter().copied().map(ParticipantId).collect(),
+                relay_session: session(relay.0, relay.1),
+                reachable: *reachable,
+            });
+            let (before, stays) = (model.places.clone(), registry.stays());
+            let set = registry.command(set, now)?;
+            prop_assert_eq!(set.is_ok(), model.set_reachable(ids, *relay, *reachable));
+            let changed = model.places.iter().filter(|(id, one)| before[*id] != **one).count();
+            prop_assert_eq!(registry.told_last(), changed, "one event for each who changes");
+            prop_assert_eq!(registry.stays(), stays, "nobody comes or goes by it");
         }
         Step::Lobby(open) if model.ended => {
             prop_assert_eq!(registry.command(lobby(*open), now)?, Err(Refusal::Ended));

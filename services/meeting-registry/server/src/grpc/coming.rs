@@ -1,11 +1,13 @@
-//! Who comes in and who leaves, as relays say it.
+//! Who comes in, who leaves and who can't be reached, as relays say it.
 
 use tonic::Status;
 use tributary_contracts::{
     event::v1::LeaveReason as WireLeaveReason,
-    registry::v1::{JoinRequest, LeaveRequest},
+    registry::v1::{JoinRequest, LeaveRequest, SetReachableRequest},
 };
-use tributary_meeting_registry_core::{Join, Leave, LeaveReason};
+use tributary_meeting_registry_core::{
+    Join, Leave, LeaveReason, REACHED_PER_COMMAND_MAX, RELAY_DEPTH_MAX, SetReachable,
+};
 
 use super::{read, status::invalid};
 
@@ -18,6 +20,8 @@ pub fn read_join(request: &JoinRequest) -> Result<Join, Status> {
         key: read::field("key_thumbprint", &request.key_thumbprint)?,
         relay_id: read::field("relay_id", &request.relay_id)?,
         relay_name: read::field("relay_name", &request.relay_name)?,
+        relay_depth: read_depth(request.relay_depth)?,
+        relay_itself: request.relay_itself,
         relay_session: read::field("relay_session_id", &request.relay_session_id)?,
         muted: request.muted,
         session: read::field("session_id", &request.session_id)?,
@@ -32,6 +36,33 @@ pub fn read_leave(request: &LeaveRequest) -> Result<Leave, Status> {
         relay_session: read::field("relay_session_id", &request.relay_session_id)?,
         reason: read_reason(request.reason)?,
         silent: request.silent_ms,
+    })
+}
+
+fn read_depth(depth: u32) -> Result<u32, Status> {
+    if depth > RELAY_DEPTH_MAX {
+        let why = format!("at most {RELAY_DEPTH_MAX} relays can be in a chain, not {depth}");
+        return Err(invalid("relay_depth", &why));
+    }
+    Ok(depth)
+}
+
+/// Participants whose relay can't be reached for now, or can again.
+pub fn read_reachable(request: &SetReachableRequest) -> Result<SetReachable, Status> {
+    let named = request.participant_ids.len();
+    if named > REACHED_PER_COMMAND_MAX {
+        let why =
+            format!("at most {REACHED_PER_COMMAND_MAX} at once, not {named}; ask several times");
+        return Err(invalid("participant_ids", &why));
+    }
+    Ok(SetReachable {
+        participants: request
+            .participant_ids
+            .iter()
+            .map(|id| read::participant(*id))
+            .collect::<Result<_, _>>()?,
+        relay_session: read::field("relay_session_id", &request.relay_session_id)?,
+        reachable: request.reachable,
     })
 }
 
@@ -55,6 +86,27 @@ fn read_reason(reason: i32) -> Result<LeaveReason, Status> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_chain_is_not_longer_than_it_can_be() {
+        assert_eq!(read_depth(8).unwrap(), 8);
+        assert_eq!(read_depth(9).unwrap_err().code(), tonic::Code::InvalidArgument);
+    }
+
+    #[test]
+    fn so_many_can_be_named_at_once_and_nobody_is_number_0() {
+        let read = |participant_ids: Vec<u32>| {
+            let relay_session_id = "run".to_owned();
+            let request =
+                SetReachableRequest { participant_ids, relay_session_id, ..Default::default() };
+            read_reachable(&request).map(|set| set.participants.len())
+        };
+        assert_eq!(read((1..=8192).collect()).unwrap(), 8192);
+        let many = read((1..=8193).collect()).unwrap_err();
+        assert_eq!(many.code(), tonic::Code::InvalidArgument);
+        assert!(many.message().starts_with("participant_ids: at most 8192"), "{many}");
+        assert_eq!(read(vec![1, 0]).unwrap_err().code(), tonic::Code::InvalidArgument);
+    }
 
     #[test]
     fn a_relay_says_only_what_it_can_know() {

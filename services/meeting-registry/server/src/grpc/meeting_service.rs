@@ -228,6 +228,7 @@ fn groups(roster: &Roster) -> Vec<Group> {
         .map(|group| Group {
             relay_id: group.relay_id.to_string(),
             relay_name: group.relay_name.to_string(),
+            relay_depth: group.relay_depth,
             participants: group.participants.into_iter().map(group_participant).collect(),
         })
         .collect()
@@ -240,5 +241,7 @@ fn group_participant(participant: &core::Participant) -> GroupParticipant {
         display_name: participant.display_name.to_string(),
         presence: wire::presence(participant.presence).into(),
         host: participant.host,
+        relay_itself: participant.relay_itself,
+        unreachable: participant.unreachable,
     }
 }

@@ -12,8 +12,9 @@ use tributary_contracts::registry::v1::{
     ListMeetingsOfUserResponse, ListMembersRequest, ListMembersResponse, ListNoticesRequest,
     ListNoticesResponse, NotifyRequest, NotifyResponse, PutAttachmentRequest,
     PutAttachmentResponse, RemoveMembersRequest, RemoveMembersResponse, RenewRelayRequest,
-    RenewRelayResponse, SetMembersRequest, SetMembersResponse, UpdateMeetingRequest,
-    UpdateMeetingResponse, registry_service_server::RegistryService,
+    RenewRelayResponse, SetMembersRequest, SetMembersResponse, SetReachableRequest,
+    SetReachableResponse, UpdateMeetingRequest, UpdateMeetingResponse,
+    registry_service_server::RegistryService,
 };
 use tributary_identifiers::UserId;
 use tributary_meeting_registry_core::{Command, PAGE_SIZE_MAX, Proposal};
@@ -271,6 +272,17 @@ impl RegistryService for RegistryApi {
         let leave = coming::read_leave(&request)?;
         self.registry.apply(&scope, Command::Leave(leave)).await.map_err(of_store)?;
         Ok(Response::new(LeaveResponse {}))
+    }
+
+    async fn set_reachable(
+        &self,
+        request: Request<SetReachableRequest>,
+    ) -> Result<Response<SetReachableResponse>, Status> {
+        let request = request.into_inner();
+        let scope = read::scope(&request.organisation, &request.meeting_id)?;
+        let set = Command::SetReachable(coming::read_reachable(&request)?);
+        self.registry.apply(&scope, set).await.map_err(of_store)?;
+        Ok(Response::new(SetReachableResponse {}))
     }
 
     async fn get_roster(

@@ -4,10 +4,12 @@ use sea_orm_migration::prelude::*;
 
 mod m0002;
 mod m0003;
+mod m0004;
 
 use super::{event, meeting, member, operation, outbox, participant, relay};
 use m0002::MembersNoticesAttachments;
 use m0003::Operations;
+use m0004::RelaysInChains;
 
 /// The length of ids that are texts.
 const ID_LENGTH: u32 = 64;
@@ -19,7 +21,12 @@ pub struct Migrations;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrations {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Meetings), Box::new(MembersNoticesAttachments), Box::new(Operations)]
+        vec![
+            Box::new(Meetings),
+            Box::new(MembersNoticesAttachments),
+            Box::new(Operations),
+            Box::new(RelaysInChains),
+        ]
     }
 
     fn migration_table_name() -> DynIden {

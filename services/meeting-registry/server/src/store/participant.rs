@@ -26,6 +26,8 @@ pub struct Model {
     pub key_thumbprint: String,
     pub relay_id: String,
     pub relay_name: String,
+    pub relay_depth: i32,
+    pub relay_itself: bool,
     pub relay_session_id: String,
     pub muted: bool,
     pub joined_at: i64,
@@ -34,9 +36,10 @@ pub struct Model {
     /// The run of the terminal.
     pub session_id: String,
     pub last_sequence: i64,
-    /// See [`presence_numbers`].
+    /// What it has chosen; see [`presence_numbers`].
     pub presence: i32,
     pub offline_reason: i32,
+    pub unreachable: bool,
     /// The number of the event by which the hand was raised, 0 while it is down.
     pub hand_raised: i64,
     pub checked_in_at: Option<i64>,
@@ -55,11 +58,13 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 /// What changes when somebody who is in or was in comes back or does something.
-pub const CHANGING: [Column; 20] = [
+pub const CHANGING: [Column; 23] = [
     Column::DisplayName,
     Column::Guest,
     Column::RelayId,
     Column::RelayName,
+    Column::RelayDepth,
+    Column::RelayItself,
     Column::RelaySessionId,
     Column::Muted,
     Column::JoinedAt,
@@ -68,6 +73,7 @@ pub const CHANGING: [Column; 20] = [
     Column::LastSequence,
     Column::Presence,
     Column::OfflineReason,
+    Column::Unreachable,
     Column::HandRaised,
     Column::CheckedInAt,
     Column::Host,
@@ -121,8 +127,9 @@ fn read_talk(text: &str) -> Result<BTreeSet<ParticipantId>, StoreError> {
 /// The row of somebody who is in.
 pub fn row(meeting: &MeetingScope, present: &Present) -> Result<ActiveModel, StoreError> {
     let participant = &present.participant;
-    let (presence, offline_reason) = presence_numbers(participant.presence);
-    let number = |value: u64| i64::try_from(value).map_err(|_| StoreError::malformed(TABLE));
+    let (presence, offline_reason) = presence_numbers(present.chosen);
+    let malformed = || StoreError::malformed(TABLE);
+    let number = |value: u64| i64::try_from(value).map_err(|_| malformed());
     Ok(ActiveModel {
         organisation: Set(meeting.organisation.to_string()),
         meeting_id: Set(meeting.meeting.to_i64()),
@@ -133,6 +140,8 @@ pub fn row(meeting: &MeetingScope, present: &Present) -> Result<ActiveModel, Sto
         key_thumbprint: Set(present.key.to_string()),
         relay_id: Set(participant.relay_id.to_string()),
         relay_name: Set(participant.relay_name.to_string()),
+        relay_depth: Set(i32::try_from(participant.relay_depth).map_err(|_| malformed())?),
+        relay_itself: Set(participant.relay_itself),
         relay_session_id: Set(present.relay_session.to_string()),
         muted: Set(participant.muted),
         joined_at: Set(from_millis(participant.joined_at)?),
@@ -141,6 +150,7 @@ pub fn row(meeting: &MeetingScope, present: &Present) -> Result<ActiveModel, Sto
         last_sequence: Set(number(present.last_sequence)?),
         presence: Set(presence),
         offline_reason: Set(offline_reason),
+        unreachable: Set(participant.unreachable),
         hand_raised: Set(number(participant.hand_raised)?),
         checked_in_at: Set(participant.checked_in_at.map(from_millis).transpose()?),
         host: Set(participant.host),
@@ -158,6 +168,7 @@ impl TryFrom<Model> for Present {
     fn try_from(row: Model) -> Result<Self, StoreError> {
         let malformed = || StoreError::malformed(TABLE);
         let id = u32::try_from(row.participant_id).map_err(|_| malformed())?;
+        let chosen = read_presence(row.presence, row.offline_reason)?;
         let participant = Participant {
             id: ParticipantId(id),
             user_id: row.user_id.parse().map_err(|_| malformed())?,
@@ -165,15 +176,19 @@ impl TryFrom<Model> for Present {
             guest: row.guest,
             relay_id: row.relay_id.parse().map_err(|_| malformed())?,
             relay_name: row.relay_name.parse().map_err(|_| malformed())?,
+            relay_depth: u32::try_from(row.relay_depth).map_err(|_| malformed())?,
+            relay_itself: row.relay_itself,
             muted: row.muted,
             joined_at: to_millis(row.joined_at, TABLE)?,
-            presence: read_presence(row.presence, row.offline_reason)?,
+            presence: chosen.shown(row.unreachable),
+            unreachable: row.unreachable,
             hand_raised: u64::try_from(row.hand_raised).map_err(|_| malformed())?,
             checked_in_at: row.checked_in_at.map(|at| to_millis(at, TABLE)).transpose()?,
             host: row.host,
         };
         Ok(Self {
             participant,
+            chosen,
             key: row.key_thumbprint.parse().map_err(|_| malformed())?,
             relay_session: row.relay_session_id.parse().map_err(|_| malformed())?,
             session: row.session_id.parse().map_err(|_| malformed())?,

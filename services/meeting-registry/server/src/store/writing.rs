@@ -74,15 +74,17 @@ pub async fn participants(
     write_left(transaction, scope, events).await?;
     let changed: BTreeSet<_> =
         events.iter().flat_map(|event| changed_by(&event.what, state)).collect();
-    for present in changed.into_iter().filter_map(|id| state.participant(id)) {
-        let known = [
-            participant::Column::Organisation,
-            participant::Column::MeetingId,
-            participant::Column::ParticipantId,
-        ];
-        let change = OnConflict::columns(known).update_columns(participant::CHANGING).to_owned();
-        participant::Entity::insert(participant::row(scope, present)?)
-            .on_conflict(change)
+    let changed: Vec<_> = changed.into_iter().filter_map(|id| state.participant(id)).collect();
+    let known = [
+        participant::Column::Organisation,
+        participant::Column::MeetingId,
+        participant::Column::ParticipantId,
+    ];
+    let change = OnConflict::columns(known).update_columns(participant::CHANGING).to_owned();
+    for some in changed.chunks(ROWS_PER_STATEMENT) {
+        let rows = some.iter().map(|present| participant::row(scope, present));
+        participant::Entity::insert_many(rows.collect::<Result<Vec<_>, _>>()?)
+            .on_conflict(change.clone())
             .exec_without_returning(transaction)
             .await?;
     }
@@ -135,6 +137,7 @@ async fn write_left(
             .col_expr(participant::Column::LeftAt, Expr::value(from_millis(at)?))
             .col_expr(participant::Column::HandRaised, Expr::value(0_i64))
             .col_expr(participant::Column::TalkTargets, Expr::value(""))
+            .col_expr(participant::Column::Unreachable, Expr::value(false))
             .filter(participant::Column::Organisation.eq(organisation.as_str()))
             .filter(participant::Column::MeetingId.eq(meeting))
             .filter(participant::Column::ParticipantId.is_in(ids))

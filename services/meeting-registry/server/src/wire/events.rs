@@ -108,11 +108,12 @@ fn body_of_one(what: &Happening) -> Option<Body> {
             let by_participant_id = number(by);
             Body::Muted(event::ParticipantMuted { participant_id, muted, by_participant_id })
         }
-        Happening::PresenceChanged { participant, presence: now } => {
+        Happening::PresenceChanged { participant, presence: now, unreachable } => {
             Body::PresenceChanged(event::PresenceChanged {
                 participant_id: participant.0,
                 presence: presence(now).into(),
                 reason: offline_reason(now).into(),
+                unreachable,
             })
         }
         Happening::HandChanged { participant: ParticipantId(participant_id), raised, by } => {
@@ -165,6 +166,9 @@ pub fn participant(participant: &Participant) -> event::Participant {
         checked_in_at: participant.checked_in_at.map(timestamp),
         host: participant.host,
         offline_reason: offline_reason(participant.presence).into(),
+        relay_depth: participant.relay_depth,
+        relay_itself: participant.relay_itself,
+        unreachable: participant.unreachable,
     }
 }
 
@@ -228,6 +232,7 @@ pub fn read_event(payload: &[u8]) -> Option<(u64, Option<Event>)> {
         Some(Body::PresenceChanged(change)) => Happening::PresenceChanged {
             participant: ParticipantId(change.participant_id),
             presence: read_presence(change.presence(), change.reason()),
+            unreachable: change.unreachable,
         },
         Some(Body::CheckedIn(checked)) => {
             Happening::CheckedIn { participant: ParticipantId(checked.participant_id) }
@@ -253,9 +258,12 @@ fn read_participant(one: event::Participant) -> Option<Participant> {
         guest: one.guest,
         relay_id: one.relay_id.parse().ok()?,
         relay_name: one.relay_name.parse().ok()?,
+        relay_depth: one.relay_depth,
+        relay_itself: one.relay_itself,
         muted: one.muted,
         joined_at: millis(one.joined_at?)?,
         presence,
+        unreachable: one.unreachable,
         hand_raised: one.hand_raised,
         checked_in_at: match one.checked_in_at {
             None => None,

@@ -6,7 +6,10 @@ use tributary_contracts::{
         CreateMeetingRequest, DeleteMeetingRequest, GetMeetingRequest, ListMeetingsRequest,
         meeting_service_client::MeetingServiceClient,
     },
-    registry::v1::{JoinRequest, registry_service_client::RegistryServiceClient},
+    event::v1::Presence,
+    registry::v1::{
+        JoinRequest, SetReachableRequest, registry_service_client::RegistryServiceClient,
+    },
 };
 use tributary_service_runtime::{
     DEVELOPMENT_ADMIN_TOKEN, DEVELOPMENT_SERVICE_TOKEN, ServiceChannel,
@@ -41,6 +44,8 @@ async fn a_meeting_shows_who_is_behind_which_relay_and_can_be_deleted() {
             key_thumbprint: format!("key-of-{who}"),
             relay_id: format!("office-{relay}"),
             relay_name: format!("Office {relay}"),
+            relay_depth: u32::from(relay == "b") * 2,
+            relay_itself: who == "cleo",
             relay_session_id: format!("run-of-{relay}"),
             session_id: format!("session-of-{who}"),
             ..Default::default()
@@ -54,10 +59,28 @@ async fn a_meeting_shows_who_is_behind_which_relay_and_can_be_deleted() {
         .iter()
         .map(|group| {
             let users: Vec<_> = group.participants.iter().map(|one| one.user_id.as_str()).collect();
-            (group.relay_name.as_str(), users)
+            (group.relay_name.as_str(), group.relay_depth, users)
         })
         .collect();
-    assert_eq!(groups, [("Office a", vec!["bob", "dan"]), ("Office b", vec!["cleo"])]);
+    assert_eq!(groups, [("Office a", 0, vec!["bob", "dan"]), ("Office b", 2, vec!["cleo"])]);
+    let cut_off = SetReachableRequest {
+        meeting_id: id.clone(),
+        participant_ids: vec![2],
+        relay_session_id: "run-of-b".into(),
+        ..Default::default()
+    };
+    registry.set_reachable(cut_off).await.unwrap();
+    let meeting = client.get_meeting(get.clone()).await.unwrap().into_inner().meeting.unwrap();
+    let cleo = &meeting.groups[1].participants[0];
+    assert_eq!(
+        (cleo.presence(), cleo.unreachable, cleo.relay_itself),
+        (Presence::Away, true, true)
+    );
+    let bob = &meeting.groups[0].participants[0];
+    assert_eq!(
+        (bob.presence(), bob.unreachable, bob.relay_itself),
+        (Presence::Online, false, false)
+    );
 
     let delete = DeleteMeetingRequest { meeting_id: id, ..Default::default() };
     client.delete_meeting(delete.clone()).await.unwrap();

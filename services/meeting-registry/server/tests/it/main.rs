@@ -26,6 +26,7 @@ mod notices;
 mod operations;
 mod outages;
 mod proxy;
+mod reaching;
 mod record;
 mod relays;
 mod roundtrip;
@@ -218,6 +219,8 @@ pub fn join(who: u32, relay: u32) -> Join {
         key: format!("key-{who}").parse().unwrap(),
         relay_id: format!("relay-{relay}").parse().unwrap(),
         relay_name: format!("Office {relay}").parse().unwrap(),
+        relay_depth: 0,
+        relay_itself: false,
         relay_session: session(relay),
         muted: false,
         session: format!("terminal-{who}").parse().unwrap(),

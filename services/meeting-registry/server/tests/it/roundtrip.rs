@@ -5,7 +5,7 @@ use tributary_identifiers::ParticipantId;
 use tributary_meeting_registry_core::{
     Act, AttendanceReport, Caller, Command, Counters, Event, Join, Leave, LeaveReason,
     OfflineReason, Operated as Outcome, Operation, Patience, Presence, RemoveMembers, Role, Roster,
-    SetMembers, State, Update,
+    SetMembers, SetReachable, State, Update,
 };
 use tributary_meeting_registry_server::{Operated, Received, StoreError};
 use tributary_message_bus::subjects::MeetingScope;
@@ -74,7 +74,13 @@ impl Numbers {
         let number = |value: u64| u32::try_from(value).unwrap();
         let by = Caller::User("ann".parse().unwrap());
         let user = |who: u64| format!("user-{who}").parse().unwrap();
-        match self.below(10) {
+        match self.below(13) {
+            10..=12 => {
+                let participants = self.ids().into_iter().filter(|id| id.0 > 0).collect();
+                let relay_session = session(number(self.below(2)));
+                let reachable = self.flag();
+                Command::SetReachable(SetReachable { participants, relay_session, reachable })
+            }
             0 | 1 => {
                 let reason = LeaveReason::TerminalLost;
                 let (participant, silent) = (self.id(), self.below(3) * 700);
@@ -115,6 +121,7 @@ impl Numbers {
             join.session = "another".parse().unwrap();
         }
         (join.held, join.muted) = (self.below(4) == 0, self.flag());
+        (join.relay_depth, join.relay_itself) = (number(self.below(3)), self.flag());
         join
     }
 }

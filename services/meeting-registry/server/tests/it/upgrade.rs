@@ -72,6 +72,9 @@ async fn upgrade(scratch: ScratchDatabase) {
     let (_, roster) = store.roster(&meeting).await.unwrap();
     let there: Vec<_> = roster
         .participants()
+        .inspect(|one| {
+            assert_eq!((one.relay_depth, one.relay_itself, one.unreachable), (0, false, false));
+        })
         .map(|one| (one.id.0, one.presence, one.host, one.muted, one.hand_raised))
         .collect();
     let online = Presence::Online;
@@ -94,7 +97,7 @@ async fn back_and_forth(scratch: ScratchDatabase) {
     let service = "meeting-registry";
     let base = tributary_database::connect(config, service, &readiness, &shutdown).await.unwrap();
     Migrations::up(&base, None).await.unwrap();
-    Migrations::down(&base, Some(1)).await.unwrap();
+    Migrations::down(&base, Some(2)).await.unwrap();
     for row in ROWS {
         base.execute_unprepared(row).await.unwrap();
     }
@@ -112,11 +115,11 @@ async fn a_database_of_the_first_release_goes_on_on_postgres() {
 }
 
 #[tokio::test]
-async fn the_migration_can_be_undone_on_sqlite() {
+async fn the_last_migrations_can_be_undone_on_sqlite() {
     back_and_forth(scratch::sqlite()).await;
 }
 
 #[tokio::test]
-async fn the_migration_can_be_undone_on_postgres() {
+async fn the_last_migrations_can_be_undone_on_postgres() {
     back_and_forth(scratch::postgres().await).await;
 }

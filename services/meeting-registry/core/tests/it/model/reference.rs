@@ -16,8 +16,12 @@ pub struct Place {
     pub relay: (u32, u32),
     pub session: u32,
     pub sequence: u64,
+    pub depth: u32,
+    pub itself: bool,
     pub muted: bool,
+    /// What it has chosen.
     pub presence: Presence,
+    pub unreachable: bool,
     pub hand: bool,
     pub host: bool,
     pub talk: Vec<u32>,
@@ -52,6 +56,8 @@ pub struct Coming {
     pub user: u32,
     pub key: u32,
     pub relay: (u32, u32),
+    pub depth: u32,
+    pub itself: bool,
     pub session: u32,
     pub held: bool,
     pub muted: bool,
@@ -108,6 +114,9 @@ impl Model {
                     _ => coming.muted,
                 },
                 presence,
+                depth: coming.depth,
+                itself: coming.itself,
+                unreachable: false,
                 hand: is_in && known.is_some_and(|one| one.hand),
                 host,
                 talk: place.map(|one| one.talk).unwrap_or_default(),
@@ -129,10 +138,24 @@ impl Model {
     fn out(&mut self, id: u32) {
         if let Some(one) = self.places.get_mut(&id) {
             (one.is_in, one.hand, one.talk) = (false, false, Vec::new());
+            one.unreachable = false;
         }
         if self.spotlight == id {
             self.spotlight = 0;
         }
+    }
+
+    /// Whether there have been all of them. Only those whom the relay keeps in change.
+    pub fn set_reachable(&mut self, ids: &[u32], relay: (u32, u32), reachable: bool) -> bool {
+        if ids.iter().any(|id| !self.places.contains_key(id)) {
+            return false;
+        }
+        let behind = |one: &&mut Place| one.is_in && one.relay == relay;
+        let named = self.places.iter_mut().filter(|(id, _)| ids.contains(id));
+        for one in named.map(|(_, one)| one).filter(behind) {
+            one.unreachable = !reachable;
+        }
+        true
     }
 
     pub fn set_lobby(&mut self, open: bool) {
@@ -323,8 +346,11 @@ impl Model {
                 relay: (number(one.relay_id.as_str()), run.parse().unwrap()),
                 session: number(place.session.as_str()),
                 sequence: place.last_sequence,
+                depth: one.relay_depth,
+                itself: one.relay_itself,
                 muted: one.muted,
-                presence: one.presence,
+                presence: place.chosen,
+                unreachable: one.unreachable,
                 hand: one.hand_raised > 0,
                 host: one.host,
                 talk: place.talk.iter().map(|id| id.0).collect(),

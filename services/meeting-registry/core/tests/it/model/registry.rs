@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tributary_identifiers::ParticipantId;
 use tributary_meeting_registry_core::{
     AttendanceReport, Audience, Command, Event, Needs, Operated, Operation, OperationRefusal,
-    Patience, Presence, Refusal, Roster, State,
+    Patience, Presence, Refusal, Roster, State, Stay,
 };
 
 use super::reference::{Expected, Model};
@@ -18,6 +18,8 @@ pub struct Registry {
     answered: BTreeMap<(ParticipantId, String), Operation>,
     pub sent: Vec<Operation>,
     pub log: Vec<Event>,
+    /// How many events the last command has caused.
+    told_last: usize,
     roster: Roster,
     report: AttendanceReport,
 }
@@ -29,6 +31,7 @@ impl Registry {
             answered: BTreeMap::new(),
             sent: Vec::new(),
             log: Vec::new(),
+            told_last: 0,
             roster: Roster::default(),
             report: AttendanceReport::default(),
         }
@@ -45,15 +48,27 @@ impl Registry {
         prop_assert_eq!(&part, &outcome, "a part has another outcome");
         match outcome {
             Ok(events) => {
+                self.told_last = events.len();
                 prop_assert!(events.iter().all(|event| event.cause.is_none()));
                 self.record(events)?;
                 Ok(Ok(()))
             }
             Err(refusal) => {
+                self.told_last = 0;
                 prop_assert_eq!(&self.state, &before, "a refusal changed something");
                 Ok(Err(refusal))
             }
         }
+    }
+
+    /// How many events the last command has caused.
+    pub const fn told_last(&self) -> usize {
+        self.told_last
+    }
+
+    /// Everybody's stays.
+    pub fn stays(&self) -> Vec<Vec<Stay>> {
+        self.report.attendances().map(|one| one.stays.clone()).collect()
     }
 
     /// What becomes of an operation, as a store does it; `None` if it was answered before.
@@ -139,6 +154,13 @@ impl Registry {
         prop_assert_eq!(self.state.meeting().ended_at.is_some(), model.ended);
         prop_assert_eq!(floor.locked, model.locked);
         prop_assert_eq!(floor.spotlight.map_or(0, |id| id.0), model.spotlight);
+        for one in self.state.participants().chain(self.state.gone()) {
+            let shown = match one.chosen {
+                Presence::Online if one.participant.unreachable => Presence::Away,
+                chosen => chosen,
+            };
+            prop_assert_eq!(one.participant.presence, shown, "shown as another than it is");
+        }
         let talks = self.state.participants().map(|one| (one.participant.id, one.talk.clone()));
         let present = self.state.participants().map(|one| one.participant.clone());
         let roster = Roster::at(self.log.len() as u64, model.ended, present)
