@@ -50,7 +50,8 @@ pub struct Counters {
     pub codec_failures: u64,
     /// Times that somebody was found to claim much louder levels than were heard.
     pub levels_doubted: u64,
-    /// Needs refused because a limit on relays or participants was reached.
+    /// Needs refused because a limit on relays, participants or rooms was reached, or because the
+    /// rooms contradict themselves.
     pub needs_refused: u64,
     /// Route plans given out.
     pub plans: u64,

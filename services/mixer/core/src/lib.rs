@@ -24,8 +24,8 @@ pub use counters::Counters;
 pub use honesty::DOUBTS_MAX;
 pub use jitter::Config as JitterConfig;
 pub use media::{
-    Destination, LevelDoubt, Output, ParticipantPlan, RoutePlan, SOURCES_MAX, SendFrame, Sources,
-    TARGETS_MAX, Track, TrackFrame,
+    Destination, LevelDoubt, Output, ParticipantPlan, RoomPlan, RoutePlan, SOURCES_MAX, SendFrame,
+    Sources, TARGETS_MAX, Track, TrackFrame,
 };
 pub use meeting::{Config, Meeting, Needs, PlanHeld, Reason};
-pub use relays::{PARTICIPANTS_PER_RELAY_MAX, RELAYS_MAX};
+pub use relays::{PARTICIPANTS_PER_RELAY_MAX, RELAYS_MAX, ROOMS_PER_RELAY_MAX, Room};

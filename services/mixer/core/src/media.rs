@@ -37,8 +37,8 @@ pub enum Track {
     Common,
     /// What this active speaker hears: all the others.
     Minus(ParticipantId),
-    /// What everyone behind a relay that stands in one room hears: all but those in the room.
-    Room,
+    /// What everyone in this room, of the relay that it goes to, hears: all but those in the room.
+    Room(u32),
     /// What this participant says to some only.
     Private(ParticipantId),
 }
@@ -74,12 +74,21 @@ pub struct RoutePlan {
     pub version: u64,
     /// The active speakers of the meeting, loudest first.
     pub speakers: Sources,
-    /// What everybody behind this relay gets who is no exception.
-    pub default_track: Track,
-    /// Participants of this relay who get something else.
+    /// Rooms of this relay whose people get something else than the common track.
+    pub rooms: Vec<RoomPlan>,
+    /// Participants of this relay who get something else than the common track, whatever their room.
     pub exceptions: Vec<ParticipantPlan>,
     /// Participants of this relay who are not as loud as they claim.
     pub doubts: Vec<LevelDoubt>,
+}
+
+/// What the people of one room get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomPlan {
+    /// Which of the relay's rooms.
+    pub room: u32,
+    /// What they hear.
+    pub track: Track,
 }
 
 /// A participant whose claimed levels are not to be gone by.

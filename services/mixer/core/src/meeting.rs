@@ -21,7 +21,7 @@ use crate::{
     honesty::Doubts,
     jitter,
     media::{Destination, Output, SOURCES_MAX, SendFrame, Sources, TARGETS_MAX, Track, TrackFrame},
-    relays::{Admission, Relays},
+    relays::{Admission, Relays, Room},
     tracks::{Content, Egress, Lane},
     voice::{Arrival, Voice},
 };
@@ -74,8 +74,8 @@ pub struct PlanHeld {
 pub struct Needs<'a> {
     /// Who is behind it; nobody: it leaves the meeting.
     pub participants: &'a [ParticipantId],
-    /// Whether they all sit in one room.
-    pub room: bool,
+    /// Who of them sits in which room.
+    pub rooms: &'a [Room],
     /// The plan that it has.
     pub held: PlanHeld,
 }
@@ -146,17 +146,17 @@ impl Meeting {
 
     /// A relay says who is behind it and which plan it has.
     pub fn handle_needs(&mut self, relay: &RelayId, needs: Needs<'_>, now: Instant) {
-        let Needs { participants, room, held } = needs;
+        let Needs { participants, rooms, held } = needs;
         let version = self.plan_version;
-        let before = self.room_and_speakers(relay);
+        let before = self.rooms_and_exceptions(relay);
         let mut gone = Vec::new();
-        match self.relays.set(relay, participants, room, now, &mut gone) {
+        match self.relays.set(relay, participants, rooms, now, &mut gone) {
             Err(_) => {
                 self.counters.needs_refused += 1;
                 return;
             }
             Ok(true) => {
-                let moved = before != self.room_and_speakers(relay);
+                let moved = before != self.rooms_and_exceptions(relay);
                 self.follow_roster(&gone, moved, now);
             }
             Ok(false) => {}
@@ -165,11 +165,6 @@ impl Meeting {
         if !participants.is_empty() && version == self.plan_version && held != current {
             self.send_plan(relay.clone());
         }
-    }
-
-    /// What a relay's plan depends on beside the speakers.
-    fn room_and_speakers(&self, relay: &RelayId) -> (bool, Sources) {
-        (self.relays.is_room(relay), self.relays.speakers_behind(relay, &self.speakers))
     }
 
     /// A frame has come from a relay.

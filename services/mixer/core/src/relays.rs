@@ -1,4 +1,8 @@
-//! Who is behind which relay, by what the relays say, and whether they send too much.
+//! Who is behind which relay and in which room, by what the relays say, and whether they send too much.
+
+mod rooms;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,
@@ -11,6 +15,8 @@ use crate::{
     media::{SendFrame, Sources},
     private::{Homes, Routes, Whisper},
 };
+pub use rooms::{ROOMS_PER_RELAY_MAX, Room, RoomRef};
+use rooms::{Seats, seats};
 
 /// The most relays in a meeting.
 pub const RELAYS_MAX: usize = 4096;
@@ -38,8 +44,8 @@ pub struct Relays {
 struct Relay {
     members: HashMap<ParticipantId, Member>,
     heard: Instant,
-    /// Whether everybody behind it sits in one room.
-    room: bool,
+    /// How many of them sit in which room; none is empty.
+    rooms: HashMap<u32, usize>,
 }
 
 /// What is known of a participant.
@@ -48,6 +54,8 @@ struct Member {
     /// How many frames were sent in the second since then.
     since: Instant,
     frames: u32,
+    /// Which of the relay's rooms they sit in.
+    room: Option<u32>,
     /// None for who has not talked privately yet.
     whisper: Option<Box<Whisper>>,
 }
@@ -63,18 +71,18 @@ pub enum Admission {
     Flood,
 }
 
-/// The limit on relays or participants is reached.
+/// A limit on relays, participants or rooms is reached, or the rooms contradict themselves.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refused;
 
 impl Relays {
-    /// Sets who is behind a relay, and whether in one room, and calls `gone` for everybody who was and
-    /// no longer is. Says whether anything changed.
+    /// Sets who is behind a relay, and who of them sits in which room, and calls `gone` for everybody who
+    /// was and no longer is. Says whether anything changed.
     pub fn set(
         &mut self,
         relay: &RelayId,
         participants: &[ParticipantId],
-        room: bool,
+        rooms: &[Room],
         now: Instant,
         gone: &mut Vec<ParticipantId>,
     ) -> Result<bool, Refused> {
@@ -82,31 +90,32 @@ impl Relays {
             return Ok(self.remove(relay, gone));
         }
         let full = self.relays.len() >= RELAYS_MAX && !self.relays.contains_key(relay);
-        if full || participants.len() > PARTICIPANTS_PER_RELAY_MAX {
-            // Too many now; those who were there before are still heard.
+        let crowded = full || participants.len() > PARTICIPANTS_PER_RELAY_MAX;
+        let seats = if crowded { Err(Refused) } else { seats(participants, rooms) };
+        let seats = seats.inspect_err(|_| {
+            // Those who were there before are still heard.
             if let Some(known) = self.relays.get_mut(relay) {
                 known.heard = now;
             }
-            return Err(Refused);
-        }
+        })?;
         let entry = self.relays.entry(relay.clone()).or_insert_with(|| Relay {
             members: HashMap::new(),
             heard: now,
-            room,
+            rooms: HashMap::new(),
         });
         entry.heard = now;
-        let furnished = std::mem::replace(&mut entry.room, room) != room;
         let silent_at = now + RELAY_SILENCE_MAX;
         self.silent_at = Some(self.silent_at.map_or(silent_at, |at| at.min(silent_at)));
         let (mut come, mut left) = (Vec::new(), Vec::new());
         let moved = entry.set_members(participants, now, &mut come, &mut left);
+        let seated = entry.set_rooms(&seats);
         for who in come {
             self.homes.entry(who).or_default().push(relay.clone());
         }
         self.unhouse(relay, &left);
         self.revision += u64::from(moved);
         gone.extend(left);
-        Ok(moved || furnished)
+        Ok(moved || seated)
     }
 
     fn remove(&mut self, relay: &RelayId, gone: &mut Vec<ParticipantId>) -> bool {
@@ -206,41 +215,67 @@ impl Relays {
         self.homes.get(&who).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Whether everybody behind this relay sits in one room.
-    pub fn is_room(&self, relay: &RelayId) -> bool {
-        self.relays.get(relay).is_some_and(|relay| relay.room)
+    /// The room in which this participant sits, if in one: as the relay says which said last that they
+    /// are behind it.
+    pub fn room_of(&self, who: ParticipantId) -> Option<RoomRef<'_>> {
+        let relay = self.of(who).last()?;
+        let id = self.relays.get(relay)?.members.get(&who)?.room?;
+        Some(RoomRef { relay, id })
     }
 
-    /// The relay in whose room this participant sits, if in one: that of the relay which said last
-    /// that they are behind it.
-    pub fn room_of(&self, who: ParticipantId) -> Option<&RelayId> {
-        self.of(who).last().filter(|relay| self.is_room(relay))
+    /// Those of `speakers` who sit in this room.
+    pub fn speakers_in_room(&self, room: RoomRef<'_>, speakers: &Sources) -> Sources {
+        speakers.iter().copied().filter(|who| self.room_of(*who) == Some(room)).collect()
     }
 
-    /// Those of `speakers` who sit in this relay's room.
-    pub fn speakers_in_room(&self, relay: &RelayId, speakers: &Sources) -> Sources {
-        speakers.iter().copied().filter(|who| self.room_of(*who) == Some(relay)).collect()
+    /// The rooms of a relay in which any of `speakers` sit, each once, by their numbers.
+    pub fn rooms_with(&self, relay: &RelayId, speakers: &Sources) -> Vec<u32> {
+        let rooms = speakers.iter().filter_map(|who| self.room_of(*who));
+        let mut rooms: Vec<_> = rooms.filter(|room| room.relay == relay).map(|r| r.id).collect();
+        rooms.sort_unstable();
+        rooms.dedup();
+        rooms
     }
 
-    /// Those of `speakers` who are behind this relay.
-    pub fn speakers_behind(&self, relay: &RelayId, speakers: &Sources) -> Sources {
+    /// Those of `speakers` who are behind this relay, and there in none of these rooms.
+    pub fn speakers_outside(&self, relay: &RelayId, rooms: &[u32], speakers: &Sources) -> Sources {
         let Some(relay) = self.relays.get(relay) else { return Sources::EMPTY };
-        relay.those_of(speakers).collect()
+        relay.those_outside(rooms, speakers).collect()
     }
 
     /// Whether anybody is there who hears the common track: who is not one of `speakers`, and not in
     /// one room with them.
     pub fn has_listeners(&self, speakers: &Sources) -> bool {
         self.relays.iter().any(|(id, relay)| {
-            let in_room = relay.room && !self.speakers_in_room(id, speakers).is_empty();
-            !in_room && relay.members.len() > relay.those_of(speakers).count()
+            let rooms = self.rooms_with(id, speakers);
+            let seated: usize = rooms.iter().filter_map(|room| relay.rooms.get(room)).sum();
+            relay.members.len() > seated + relay.those_outside(&rooms, speakers).count()
         })
     }
 }
 
 impl Relay {
-    fn those_of(&self, speakers: &Sources) -> impl Iterator<Item = ParticipantId> {
-        speakers.iter().copied().filter(|who| self.members.contains_key(who))
+    fn those_outside(
+        &self,
+        rooms: &[u32],
+        speakers: &Sources,
+    ) -> impl Iterator<Item = ParticipantId> {
+        let outside = |member: &Member| member.room.is_none_or(|room| !rooms.contains(&room));
+        speakers.iter().copied().filter(move |who| self.members.get(who).is_some_and(outside))
+    }
+
+    /// Says whether anybody sits elsewhere than before.
+    fn set_rooms(&mut self, seats: &Seats) -> bool {
+        let mut changed = false;
+        self.rooms.clear();
+        for (who, member) in &mut self.members {
+            let room = seats.get(who).copied();
+            changed |= std::mem::replace(&mut member.room, room) != room;
+            if let Some(room) = room {
+                *self.rooms.entry(room).or_default() += 1;
+            }
+        }
+        changed
     }
 
     fn set_members(
@@ -250,7 +285,9 @@ impl Relay {
         come: &mut Vec<ParticipantId>,
         left: &mut Vec<ParticipantId>,
     ) -> bool {
-        let fresh = |who: &ParticipantId| (*who, Member { since: now, frames: 0, whisper: None });
+        let fresh = |who: &ParticipantId| {
+            (*who, Member { since: now, frames: 0, room: None, whisper: None })
+        };
         let members: HashMap<_, _> = participants.iter().map(fresh).collect();
         let same = members.len() == self.members.len();
         if same && members.keys().all(|who| self.members.contains_key(who)) {
@@ -265,128 +302,5 @@ impl Relay {
         }
         left.extend(before.into_keys());
         true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn relay(name: &str) -> RelayId {
-        name.parse().unwrap()
-    }
-
-    fn participants(ids: &[u32]) -> Vec<ParticipantId> {
-        ids.iter().copied().map(ParticipantId).collect()
-    }
-
-    #[test]
-    fn a_flood_is_cut_to_the_limit_and_forgiven_after_a_second() {
-        let (mut relays, now) = (Relays::default(), Instant::now());
-        relays.set(&relay("a"), &participants(&[1]), false, now, &mut Vec::new()).unwrap();
-        let mut admitted = |now| relays.admit(&relay("a"), ParticipantId(1), now);
-        for _ in 0..FRAMES_PER_SECOND_MAX {
-            assert_eq!(admitted(now), Admission::Admitted);
-        }
-        assert_eq!(admitted(now), Admission::Flood);
-        assert_eq!(admitted(now + Duration::from_secs(1)), Admission::Admitted);
-    }
-
-    #[test]
-    fn a_repeated_need_gives_no_new_allowance() {
-        let (mut relays, now) = (Relays::default(), Instant::now());
-        for frame in 0..=FRAMES_PER_SECOND_MAX {
-            let ids = if frame % 2 == 0 { vec![1] } else { vec![1, 2] };
-            relays.set(&relay("a"), &participants(&ids), false, now, &mut Vec::new()).unwrap();
-            let admission = relays.admit(&relay("a"), ParticipantId(1), now);
-            assert_eq!(admission == Admission::Flood, frame == FRAMES_PER_SECOND_MAX);
-        }
-    }
-
-    #[test]
-    fn a_participant_named_twice_is_not_taken_for_another() {
-        let (mut relays, now, mut gone) = (Relays::default(), Instant::now(), Vec::new());
-        relays.set(&relay("a"), &participants(&[3, 4]), false, now, &mut gone).unwrap();
-        assert_eq!(
-            relays.set(&relay("a"), &participants(&[4, 3]), false, now, &mut gone),
-            Ok(false)
-        );
-        assert_eq!(
-            relays.set(&relay("a"), &participants(&[3, 3]), false, now, &mut gone),
-            Ok(true)
-        );
-        assert_eq!(gone, participants(&[4]));
-    }
-
-    #[test]
-    fn only_those_behind_the_relay_are_admitted() {
-        let (mut relays, now) = (Relays::default(), Instant::now());
-        relays.set(&relay("a"), &participants(&[1]), false, now, &mut Vec::new()).unwrap();
-        assert_eq!(relays.admit(&relay("a"), ParticipantId(2), now), Admission::Foreign);
-        assert_eq!(relays.admit(&relay("b"), ParticipantId(1), now), Admission::Foreign);
-    }
-
-    #[test]
-    fn a_silent_relay_is_gone_with_its_participants() {
-        let (mut relays, now, mut gone) = (Relays::default(), Instant::now(), Vec::new());
-        relays.set(&relay("a"), &participants(&[1]), false, now, &mut gone).unwrap();
-        let later = now + Duration::from_secs(3);
-        relays.set(&relay("b"), &participants(&[2]), false, later, &mut gone).unwrap();
-        assert!(!relays.expire(now + RELAY_SILENCE_MAX - Duration::from_millis(1), &mut gone));
-        assert!(relays.expire(now + RELAY_SILENCE_MAX, &mut gone));
-        assert_eq!(gone, participants(&[1]));
-        assert_eq!(relays.silent_at(), Some(later + RELAY_SILENCE_MAX));
-        assert!(relays.expire(later + RELAY_SILENCE_MAX, &mut gone));
-        assert!(relays.is_empty());
-        assert_eq!(relays.silent_at(), None);
-    }
-
-    #[test]
-    fn too_many_relays_or_participants_are_refused() {
-        let (mut relays, now, mut gone) = (Relays::default(), Instant::now(), Vec::new());
-        let crowd: Vec<_> = (0..=PARTICIPANTS_PER_RELAY_MAX as u32).map(ParticipantId).collect();
-        assert_eq!(relays.set(&relay("a"), &crowd, false, now, &mut gone), Err(Refused));
-        for number in 0..RELAYS_MAX {
-            relays.set(&relay(&number.to_string()), &crowd[..1], false, now, &mut gone).unwrap();
-        }
-        assert_eq!(relays.set(&relay("a"), &crowd[..1], false, now, &mut gone), Err(Refused));
-        assert_eq!(relays.set(&relay("7"), &crowd[..1], false, now, &mut gone), Ok(false));
-    }
-
-    #[test]
-    fn where_somebody_is_follows_every_change() {
-        let (mut relays, now, mut gone) = (Relays::default(), Instant::now(), Vec::new());
-        let mut at = |relays: &mut Relays, name: &str, who: &[u32], now| {
-            relays.set(&relay(name), &participants(who), false, now, &mut gone).unwrap();
-        };
-        at(&mut relays, "a", &[1, 2], now);
-        at(&mut relays, "b", &[2, 3], now);
-        let who = ParticipantId(2);
-        assert_eq!(relays.of(who), [relay("a"), relay("b")]);
-        at(&mut relays, "a", &[1], now);
-        assert_eq!(relays.of(who), [relay("b")]);
-        at(&mut relays, "b", &[], now);
-        assert_eq!(relays.of(who), []);
-        at(&mut relays, "a", &[2], now);
-        assert_eq!(relays.of(ParticipantId(1)), []);
-        relays.expire(now + RELAY_SILENCE_MAX, &mut Vec::new());
-        assert_eq!(relays.of(who), []);
-        assert!(relays.homes.is_empty());
-    }
-
-    #[test]
-    fn who_sits_in_a_room_with_a_speaker_does_not_hear_the_common_track() {
-        let (mut relays, now, mut gone) = (Relays::default(), Instant::now(), Vec::new());
-        let speakers: Sources = participants(&[1, 5]).into_iter().collect();
-        relays.set(&relay("a"), &participants(&[1, 2]), true, now, &mut gone).unwrap();
-        assert!(!relays.has_listeners(&speakers));
-        let left_room = relays.set(&relay("a"), &participants(&[1, 2]), false, now, &mut gone);
-        assert_eq!(left_room, Ok(true), "a change");
-        assert!(relays.has_listeners(&speakers));
-        relays.set(&relay("a"), &participants(&[2]), true, now, &mut gone).unwrap();
-        assert!(relays.has_listeners(&speakers), "a room with no speaker");
-        assert_eq!(relays.room_of(ParticipantId(2)), Some(&relay("a")));
-        relays.set(&relay("b"), &participants(&[2]), false, now, &mut gone).unwrap();
-        assert_eq!(relays.room_of(ParticipantId(2)), None, "has left it");
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     counters::Counters,
     jitter::Frame,
     media::{Destination, Output, Sources, Track, TrackFrame},
+    relays::RoomRef,
     voice::{Block, Voice},
 };
 
@@ -53,7 +54,7 @@ pub struct Lane {
     pub track: Track,
     pub content: Content,
     pub sources: Sources,
-    /// Where a minus track goes, or the one relay whose room this is for; the common track goes
+    /// Where a minus track goes, or the one relay behind which the room is; the common track goes
     /// everywhere.
     pub relays: Vec<RelayId>,
     /// Of the mix; a lone speaker's packets have the voice's.
@@ -95,14 +96,14 @@ impl Lane {
         }
     }
 
-    /// The track of a relay whose participants sit in one room.
-    pub fn for_room(relay: RelayId, now: Instant) -> Self {
-        Self { relays: vec![relay], ..Self::new(Track::Room, now) }
+    /// The track of those who sit in one room.
+    pub fn for_room(room: RoomRef<'_>, now: Instant) -> Self {
+        Self { relays: vec![room.relay.clone()], ..Self::new(Track::Room(room.id), now) }
     }
 
-    /// Whether this is that relay's.
-    pub fn is_for_room(&self, relay: &RelayId) -> bool {
-        self.track == Track::Room && self.relays.contains(relay)
+    /// Whether this is that room's.
+    pub fn is_for_room(&self, room: RoomRef<'_>) -> bool {
+        self.track == Track::Room(room.id) && self.relays.contains(room.relay)
     }
 
     /// A mix begins.

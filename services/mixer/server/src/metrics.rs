@@ -56,6 +56,6 @@ core_counters! {
     undecodable => "tributary_mixer_undecodable_total", "Packets that could not be decoded.";
     codec_failures => "tributary_mixer_codec_failures_total", "Codecs that failed.";
     levels_doubted => "tributary_mixer_levels_doubted_total", "Times that somebody was found to claim much louder levels than were heard.";
-    needs_refused => "tributary_mixer_needs_refused_total", "Needs beyond the limits on relays or participants.";
+    needs_refused => "tributary_mixer_needs_refused_total", "Needs beyond the limits on relays, participants or rooms, or with rooms that contradict themselves.";
     plans => "tributary_mixer_plans_total", "Route plans given out.";
 }

@@ -5,7 +5,9 @@ use tributary_contracts::{
     relay::v1 as relay,
 };
 use tributary_identifiers::ParticipantId;
-use tributary_mixer_core::{LevelDoubt, ParticipantPlan, RoutePlan, SendFrame, Track, TrackFrame};
+use tributary_mixer_core::{
+    LevelDoubt, ParticipantPlan, Room, RoomPlan, RoutePlan, SendFrame, Track, TrackFrame,
+};
 
 pub(crate) fn send_frame(frame: media::SendFrame) -> SendFrame {
     SendFrame {
@@ -19,14 +21,23 @@ pub(crate) fn send_frame(frame: media::SendFrame) -> SendFrame {
     }
 }
 
-fn track(track: Track) -> media::Track {
-    let (role, participant_id) = match track {
-        Track::Common => (TrackRole::Common, 0),
-        Track::Minus(participant) => (TrackRole::Minus, participant.0),
-        Track::Room => (TrackRole::Room, 0),
-        Track::Private(participant) => (TrackRole::Private, participant.0),
+/// The rooms that a relay says are behind it.
+pub(crate) fn rooms(rooms: &[relay::Room]) -> Vec<Room> {
+    let room = |room: &relay::Room| Room {
+        id: room.room_id,
+        participants: room.participant_ids.iter().copied().map(ParticipantId).collect(),
     };
-    media::Track { role: role.into(), participant_id }
+    rooms.iter().map(room).collect()
+}
+
+fn track(track: Track) -> media::Track {
+    let (role, participant_id, room_id) = match track {
+        Track::Common => (TrackRole::Common, 0, 0),
+        Track::Minus(participant) => (TrackRole::Minus, participant.0, 0),
+        Track::Room(room) => (TrackRole::Room, 0, room),
+        Track::Private(participant) => (TrackRole::Private, participant.0, 0),
+    };
+    media::Track { role: role.into(), participant_id, room_id }
 }
 
 pub(crate) fn track_frame(frame: TrackFrame) -> media::TrackFrame {
@@ -51,13 +62,15 @@ pub(crate) fn route_plan(plan: &RoutePlan) -> relay::RoutePlan {
         participant_id: plan.participant.0,
         audio_slots: plan.audio_slot.into_iter().map(track).collect(),
     };
+    let room_plan =
+        |plan: &RoomPlan| relay::RoomPlan { room_id: plan.room, track: Some(track(plan.track)) };
     relay::RoutePlan {
         epoch: plan.epoch,
         version: plan.version,
-        default_track: (plan.default_track != Track::Common).then(|| track(plan.default_track)),
         speaker_ids: plan.speakers.iter().map(|speaker| speaker.0).collect(),
         exceptions: plan.exceptions.iter().map(participant_plan).collect(),
         doubts: plan.doubts.iter().map(level_doubt).collect(),
+        rooms: plan.rooms.iter().map(room_plan).collect(),
     }
 }
 
@@ -91,19 +104,21 @@ mod tests {
     }
 
     #[test]
-    fn only_another_default_than_the_common_track_is_said() {
-        let plan = |default_track| {
-            route_plan(&RoutePlan {
-                epoch: 1,
-                version: 1,
-                speakers: Sources::EMPTY,
-                default_track,
-                exceptions: vec![],
-                doubts: vec![],
-            })
-        };
-        assert_eq!(plan(Track::Common).default_track, None);
-        let room = plan(Track::Room).default_track.unwrap();
-        assert_eq!((room.role(), room.participant_id), (TrackRole::Room, 0));
+    fn rooms_keep_their_numbers_both_ways() {
+        let said = relay::Room { room_id: 7, participant_ids: vec![1, 2] };
+        let understood = Room { id: 7, participants: vec![ParticipantId(1), ParticipantId(2)] };
+        assert_eq!(rooms(&[said]), [understood]);
+        let plan = route_plan(&RoutePlan {
+            epoch: 1,
+            version: 1,
+            speakers: Sources::EMPTY,
+            rooms: vec![RoomPlan { room: 7, track: Track::Room(7) }],
+            exceptions: vec![],
+            doubts: vec![],
+        });
+        let [room] = &plan.rooms[..] else { panic!("{plan:?}") };
+        let track = room.track.unwrap();
+        assert_eq!((room.room_id, track.role(), track.room_id), (7, TrackRole::Room, 7));
+        assert_eq!(track.participant_id, 0);
     }
 }

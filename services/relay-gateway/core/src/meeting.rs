@@ -1,56 +1,28 @@
-//! One meeting at one relay: its local voices, its listeners, its route plan.
+//! One meeting at one relay: the voices behind it, its listeners, its route plan.
 
-use std::time::{Duration, Instant};
+mod listener;
+mod rooms;
+mod tracks;
+mod voices;
 
-use bytes::Bytes;
+use std::time::Instant;
+
 use tributary_identifiers::ParticipantId;
 use tributary_speaker_selection::{Config as SelectionConfig, Gate};
 
+pub use listener::{Entry, UplinkId};
+use listener::{Listener, Place};
+pub use rooms::Room;
+pub use tracks::Exit;
+pub use voices::{Dropped, Voice};
+
 use crate::{
     epoch::EpochGuard,
-    route::{RoutePlan, Track, TrackFrame},
-    talk::{SWITCH_GUARD, Talk},
-    timelines::{Crowded, Delivery, FLOOR, PRIVATE, Timelines},
+    forward::Forwarding,
+    route::{RoutePlan, Track},
+    talk::SWITCH_GUARD,
+    timelines::{Delivery, Timelines},
 };
-
-/// Frames a terminal may send a second before the rest is dropped: twice what 10 ms frames need.
-const FRAMES_PER_SECOND_MAX: u32 = 200;
-
-/// One audio frame from a local participant.
-#[derive(Clone, Debug)]
-pub struct Voice {
-    /// Who.
-    pub participant: ParticipantId,
-    /// Counts the participant's frames.
-    pub sequence: u32,
-    /// RTP timestamp, 48 kHz.
-    pub media_time: u32,
-    /// Audio level (RFC 6464), 0 to 127 in -dBov.
-    pub level: u8,
-    /// When it arrived, Unix time in microseconds.
-    pub ingress_us: u64,
-    /// The Opus packet.
-    pub payload: Bytes,
-}
-
-/// Why a frame from a terminal was not considered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dropped {
-    /// The participant is muted.
-    Muted,
-    /// Said on the open floor by somebody who talks privately.
-    OffFloor,
-    /// Said privately while no private talk is in force.
-    NoTalk,
-    /// It may have been said in the meeting that the participant has just come from.
-    SaidElsewhere,
-    /// In a section in which nothing can be said.
-    Section,
-    /// More frames a second than a microphone makes.
-    Flood,
-    /// Nobody of that id is here.
-    Unknown,
-}
 
 /// What the relay tells the mixer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,80 +33,50 @@ pub struct Needs {
     pub plan_epoch: u64,
     /// Version of the plan in force, 0 if none.
     pub plan_version: u64,
-    /// True if everybody here sits in one room.
-    pub room: bool,
+    /// The rooms among them.
+    pub rooms: Vec<Room>,
 }
 
-struct Listener<T> {
-    participant: ParticipantId,
-    terminal: T,
-    muted: bool,
-    talk: Talk,
-    timelines: Timelines,
-    allowance: Allowance,
-    /// What comes before this may be of another meeting, and is for nobody here.
-    quiet_until: Option<Instant>,
-}
-
-impl<T> Listener<T> {
-    fn is_quiet(&self, now: Instant) -> bool {
-        self.quiet_until.is_some_and(|until| now < until)
-    }
-}
-
-/// How many frames have come in the current second.
-#[derive(Debug, Default)]
-struct Allowance {
-    since: Option<Instant>,
-    frames: u32,
-}
-
-/// One meeting at one relay. `T` is the server's handle of a terminal.
+/// One meeting at one relay. `T` is the server's handle of a participant's place.
 pub struct Meeting<T> {
-    room: bool,
-    gate: Gate<Voice>,
+    pub(crate) gate: Gate<Voice>,
     listeners: Vec<Listener<T>>,
     guard: EpochGuard,
-    plan: RoutePlan,
+    /// Of the mixer.
+    pub(crate) plan: RoutePlan,
+    /// While nobody above this relay is reached: what is in force instead.
+    pub(crate) forwarding: Option<Forwarding>,
+    scratch: tracks::Scratch,
 }
 
 impl<T: Copy + PartialEq> Meeting<T> {
-    /// An empty meeting that sends up the loudest voices as `selection` says. `room`: everybody at
-    /// this relay sits in one room.
+    /// An empty meeting that sends up the loudest voices as `selection` says.
     #[must_use]
-    pub fn new(selection: SelectionConfig, room: bool) -> Self {
+    pub fn new(selection: SelectionConfig) -> Self {
         Self {
-            room,
             gate: Gate::new(selection),
             listeners: Vec::new(),
             guard: EpochGuard::default(),
             plan: RoutePlan::default(),
+            forwarding: None,
+            scratch: tracks::Scratch::default(),
         }
     }
 
-    /// Brings a participant in, or gives it another terminal handle and ends its private talk.
-    pub fn attach(&mut self, participant: ParticipantId, terminal: T, muted: bool, now: Instant) {
-        if let Some(listener) = self.find(participant) {
-            listener.terminal = terminal;
-            listener.muted = muted;
-            listener.talk.set(participant, &[], now);
-            return;
+    /// Brings a participant in, or gives it another place and ends its private talk.
+    pub fn attach(&mut self, entry: Entry<T>, now: Instant) {
+        match self.find(entry.participant) {
+            Some(listener) => listener.enter_again(entry, now),
+            None => self.listeners.push(Listener::new(entry)),
         }
-        self.listeners.push(Listener {
-            participant,
-            terminal,
-            muted,
-            talk: Talk::default(),
-            timelines: Timelines::default(),
-            allowance: Allowance::default(),
-            quiet_until: None,
-        });
     }
 
     /// The participant has a new peer connection with so many audio sections: timelines start anew.
     pub fn restart_timelines(&mut self, participant: ParticipantId, sections: usize) {
-        if let Some(listener) = self.find(participant) {
-            listener.timelines = Timelines::new(sections);
+        if let Some(listener) = self.find(participant)
+            && let Place::Here { timelines, .. } = &mut listener.place
+        {
+            *timelines = Timelines::new(sections);
             // By this one nothing has been said elsewhere.
             listener.quiet_until = None;
         }
@@ -143,13 +85,43 @@ impl<T: Copy + PartialEq> Meeting<T> {
     /// The participant has come with the peer connection that it had in another meeting. What was said
     /// there is still under way: for [`SWITCH_GUARD`] nothing that comes is for anybody here.
     pub fn carry_on(&mut self, participant: ParticipantId, timelines: Timelines, now: Instant) {
-        if let Some(listener) = self.find(participant) {
-            listener.timelines = timelines.carried();
+        if let Some(listener) = self.find(participant)
+            && let Place::Here { timelines: own, .. } = &mut listener.place
+        {
+            *own = timelines.carried();
             listener.quiet_until = Some(now + SWITCH_GUARD);
         }
     }
 
-    /// Takes a participant out, unless it has another terminal by now. Gives back the timelines, for
+    /// From now on what comes for a terminal is given out as [`Exit::Later`], for [`Self::place_late`];
+    /// or no more.
+    pub fn set_late(&mut self, participant: ParticipantId, late: bool) {
+        if let Some(listener) = self.find(participant)
+            && let Place::Here { is_late, .. } = &mut listener.place
+        {
+            *is_late = late;
+        }
+    }
+
+    /// Places a frame that was given out as [`Exit::Later`]. `None`: it lies before one that was sent
+    /// already, or no section is free for it.
+    pub fn place_late(
+        &mut self,
+        participant: ParticipantId,
+        track: Track,
+        (stream, media_time): (u32, u32),
+        now: Instant,
+    ) -> Option<Delivery> {
+        let Place::Here { timelines, .. } = &mut self.find(participant)?.place else { return None };
+        match track {
+            Track::Private(talker) => {
+                timelines.place_private(talker, stream, media_time, now).ok().flatten()
+            }
+            _ => timelines.place(stream, media_time, now),
+        }
+    }
+
+    /// Takes a participant out, unless it has another place by now. Gives back the timelines, for
     /// [`Self::carry_on`] elsewhere.
     pub fn detach(&mut self, participant: ParticipantId, terminal: T) -> Option<Timelines> {
         let leaves = |listener: &Listener<T>| {
@@ -157,13 +129,26 @@ impl<T: Copy + PartialEq> Meeting<T> {
         };
         let place = self.listeners.iter().position(leaves)?;
         self.gate.remove(participant);
-        Some(self.listeners.remove(place).timelines)
+        if let Some(forwarding) = &mut self.forwarding {
+            forwarding.forget(participant);
+        }
+        match self.listeners.remove(place).place {
+            Place::Here { timelines, .. } => Some(timelines),
+            Place::Carried(_) => Some(Timelines::default()),
+        }
     }
 
     /// True if nobody is here.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.listeners.is_empty()
+    }
+
+    /// How many are at terminals of this relay, and how many are carried.
+    #[must_use]
+    pub fn population(&self) -> (usize, usize) {
+        let carried = self.listeners.iter().filter(|listener| listener.uplink().is_some()).count();
+        (self.listeners.len() - carried, carried)
     }
 
     /// Switches a participant's microphone on the open floor; a muted one's frames are dropped here.
@@ -178,6 +163,8 @@ impl<T: Copy + PartialEq> Meeting<T> {
 
     /// From now on the participant talks to these only, and is not on the open floor; to nobody: is on
     /// the floor again. Says when that is in force; `None`: not here.
+    ///
+    /// Of who is carried, each frame says whom it is for: that is in force at once.
     pub fn set_talk(
         &mut self,
         participant: ParticipantId,
@@ -186,97 +173,34 @@ impl<T: Copy + PartialEq> Meeting<T> {
     ) -> Option<Instant> {
         let listener = self.find(participant)?;
         let mut in_force = listener.talk.set(participant, targets, now);
-        if listener.talk.is_on() {
+        let is_on = listener.talk.is_on();
+        if listener.uplink().is_some() {
+            in_force = now;
+        } else if is_on {
             in_force = listener.quiet_until.map_or(in_force, |until| in_force.max(until));
+        }
+        if is_on {
             self.gate.remove(participant);
         }
         Some(in_force)
     }
 
+    /// Selects voices by another rule from now on: who speaks is found out anew.
+    pub fn select(&mut self, selection: SelectionConfig) {
+        self.gate = Gate::new(selection);
+    }
+
+    /// What comes from now on is of other streams, even if their numbers are equal.
+    pub(crate) fn begin_other_streams(&mut self) {
+        for listener in &mut self.listeners {
+            if let Place::Here { timelines, .. } = &mut listener.place {
+                *timelines = std::mem::take(timelines).carried();
+            }
+        }
+    }
+
     fn find(&mut self, participant: ParticipantId) -> Option<&mut Listener<T>> {
         self.listeners.iter_mut().find(|listener| listener.participant == participant)
-    }
-
-    /// A frame has come from a local terminal in one of its audio sections. `up` gets what is to be
-    /// sent to the mixer, at once and in order, with whom it is for; nobody: for the open floor. That is
-    /// nothing, the frame, or first the onset that was held back and then the frame.
-    ///
-    /// # Errors
-    /// The frame was not considered.
-    pub fn handle_audio(
-        &mut self,
-        section: usize,
-        frame: Voice,
-        now: Instant,
-        up: &mut impl FnMut(Voice, &[ParticipantId]),
-    ) -> Result<(), Dropped> {
-        let listener = self.find(frame.participant).ok_or(Dropped::Unknown)?;
-        match section {
-            FLOOR | PRIVATE if listener.is_quiet(now) => return Err(Dropped::SaidElsewhere),
-            FLOOR if listener.talk.is_on() => return Err(Dropped::OffFloor),
-            FLOOR if listener.muted => return Err(Dropped::Muted),
-            FLOOR => listener.allowance.count(now)?,
-            PRIVATE => {
-                let targets = listener.talk.in_force(now).ok_or(Dropped::NoTalk)?;
-                listener.allowance.count(now)?;
-                up(frame, targets);
-                return Ok(());
-            }
-            _ => return Err(Dropped::Section),
-        }
-        // The frame goes up with the level that was claimed: the mixer compares.
-        let who = frame.participant;
-        let level = self.plan.corrected(who, frame.level);
-        self.gate.push(who, level, frame, now, &mut |_, frame| up(frame, &[]));
-        Ok(())
-    }
-
-    /// A frame of a track has come down; `deliver` is called for every terminal that gets it. Says how
-    /// many it was meant for who have no section free for another private voice.
-    pub fn handle_track(
-        &mut self,
-        frame: &TrackFrame,
-        now: Instant,
-        deliver: &mut impl FnMut(T, Delivery),
-    ) -> u64 {
-        let mut crowded = 0;
-        let TrackFrame { stream, media_time, .. } = *frame;
-        if self.room && self.is_heard_in_the_room(frame) {
-            return crowded;
-        }
-        let Self { listeners, plan, .. } = self;
-        for listener in listeners {
-            let who = listener.participant;
-            if frame.sources.contains(&who) {
-                continue;
-            }
-            let delivery = match frame.track {
-                Track::Private(talker) if who != talker && frame.targets.contains(&who) => {
-                    match listener.timelines.place_private(talker, stream, media_time, now) {
-                        Ok(delivery) => delivery,
-                        Err(Crowded) => {
-                            crowded += 1;
-                            None
-                        }
-                    }
-                }
-                Track::Private(_) => None,
-                track if plan.track_of(who) == Some(track) => {
-                    listener.timelines.place(stream, media_time, now)
-                }
-                _ => None,
-            };
-            if let Some(delivery) = delivery {
-                deliver(listener.terminal, delivery);
-            }
-        }
-        crowded
-    }
-
-    /// Whether a frame of the open floor has a voice from this room in it.
-    fn is_heard_in_the_room(&self, frame: &TrackFrame) -> bool {
-        let here = |who: &ParticipantId| self.listeners.iter().any(|l| l.participant == *who);
-        !matches!(frame.track, Track::Private(_)) && frame.sources.iter().any(here)
     }
 
     /// Something of this epoch has come: may it be used? A new epoch starts without a plan.
@@ -293,7 +217,13 @@ impl<T: Copy + PartialEq> Meeting<T> {
         }
     }
 
-    /// A route plan has come. True if it was taken and the active speakers have changed.
+    /// The epoch in force, 0 if none.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.guard.current()
+    }
+
+    /// A route plan has come from the mixer. True if it was taken.
     pub fn handle_plan(&mut self, plan: RoutePlan, now: Instant) -> bool {
         if !self.admit_epoch(plan.epoch, now) {
             return false;
@@ -301,15 +231,45 @@ impl<T: Copy + PartialEq> Meeting<T> {
         if plan.epoch == self.plan.epoch && plan.version <= self.plan.version {
             return false;
         }
-        let changed = plan.speakers != self.plan.speakers;
         self.plan = plan;
-        changed
+        true
+    }
+
+    /// A route plan has come from the parent, whose plans come in order: the same version says something
+    /// else when others are behind this relay. True if it was taken.
+    pub fn replace_plan(&mut self, plan: RoutePlan, now: Instant) -> bool {
+        let admitted = self.admit_epoch(plan.epoch, now);
+        if admitted {
+            self.plan = plan;
+        }
+        admitted
+    }
+
+    /// The plan in force.
+    fn plan(&self) -> &RoutePlan {
+        self.forwarding.as_ref().map_or(&self.plan, Forwarding::plan)
+    }
+
+    /// The plan in force, as far as it is about those who are carried by this uplink.
+    #[must_use]
+    pub fn plan_for(&self, uplink: UplinkId) -> RoutePlan {
+        let behind = |who: ParticipantId| {
+            self.listeners.iter().any(|l| l.participant == who && l.uplink() == Some(uplink))
+        };
+        let seats = |room: u32| {
+            self.listeners.iter().any(|l| l.room == Some(room) && l.uplink() == Some(uplink))
+        };
+        let mut plan = self.plan().clone();
+        plan.exceptions.retain(|exception| behind(exception.participant));
+        plan.doubts.retain(|(who, _)| behind(*who));
+        plan.rooms.retain(|room| seats(room.room));
+        plan
     }
 
     /// The active speakers, as the plan in force says.
     #[must_use]
     pub fn speakers(&self) -> &[ParticipantId] {
-        &self.plan.speakers
+        &self.plan().speakers
     }
 
     /// What the mixer must know.
@@ -319,21 +279,8 @@ impl<T: Copy + PartialEq> Meeting<T> {
             participants: self.listeners.iter().map(|listener| listener.participant).collect(),
             plan_epoch: self.plan.epoch,
             plan_version: self.plan.version,
-            room: self.room,
+            rooms: self.rooms(),
         }
-    }
-}
-
-impl Allowance {
-    fn count(&mut self, now: Instant) -> Result<(), Dropped> {
-        let fresh = self
-            .since
-            .is_none_or(|start| now.saturating_duration_since(start) >= Duration::from_secs(1));
-        if fresh {
-            *self = Self { since: Some(now), frames: 0 };
-        }
-        self.frames = self.frames.saturating_add(1);
-        if self.frames > FRAMES_PER_SECOND_MAX { Err(Dropped::Flood) } else { Ok(()) }
     }
 }
 

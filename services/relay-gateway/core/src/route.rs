@@ -7,6 +7,8 @@ use tributary_identifiers::ParticipantId;
 pub const SOURCES_MAX: usize = 16;
 /// The most participants of a relay whose levels are doubted at once.
 pub const DOUBTS_MAX: usize = 64;
+/// The most rooms behind one relay that a mixer takes.
+pub const ROOMS_MAX: usize = 512;
 
 /// One encoded media sequence that exists once in a meeting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -16,8 +18,8 @@ pub enum Track {
     Common,
     /// What one active speaker hears: all the others.
     Minus(ParticipantId),
-    /// What everyone in the relay's room hears: all but those in the room.
-    Room,
+    /// What everyone in this room hears: all but those in the room.
+    Room(u32),
     /// What one participant says to some only.
     Private(ParticipantId),
 }
@@ -41,7 +43,7 @@ pub struct TrackFrame {
     pub payload: Bytes,
 }
 
-/// What a participant gets instead of the default track.
+/// What a participant gets instead of the track of the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParticipantPlan {
     /// Who.
@@ -50,7 +52,16 @@ pub struct ParticipantPlan {
     pub track: Option<Track>,
 }
 
-/// Which participant of a relay gets which tracks.
+/// What the people of one room get instead of the common track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomPlan {
+    /// Which.
+    pub room: u32,
+    /// What they hear of the meeting; none: nothing.
+    pub track: Option<Track>,
+}
+
+/// Which participant of a relay gets which tracks. Everybody gets the common one who is named nowhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoutePlan {
     /// Fencing number of the mixer.
@@ -59,9 +70,9 @@ pub struct RoutePlan {
     pub version: u64,
     /// The active speakers, loudest first.
     pub speakers: Vec<ParticipantId>,
-    /// What everybody gets who is no exception.
-    pub default_track: Track,
-    /// Who gets something else.
+    /// Rooms that get something else.
+    pub rooms: Vec<RoomPlan>,
+    /// Who gets something else, whatever their room.
     pub exceptions: Vec<ParticipantPlan>,
     /// Who is not as loud as they claim, and what is to be added to their levels (-dBov).
     pub doubts: Vec<(ParticipantId, u8)>,
@@ -75,10 +86,14 @@ impl RoutePlan {
         claimed.saturating_add(doubt.map_or(0, |(_, correction)| *correction))
     }
 
-    /// What a participant hears of the meeting, if anything.
+    /// What a participant who sits in that room, or in none, hears of the meeting, if anything.
     #[must_use]
-    pub fn track_of(&self, participant: ParticipantId) -> Option<Track> {
+    pub fn track_of(&self, participant: ParticipantId, room: Option<u32>) -> Option<Track> {
         let exception = self.exceptions.iter().find(|plan| plan.participant == participant);
-        exception.map_or(Some(self.default_track), |plan| plan.track)
+        if let Some(exception) = exception {
+            return exception.track;
+        }
+        let room = room.and_then(|room| self.rooms.iter().find(|plan| plan.room == room));
+        room.map_or(Some(Track::Common), |plan| plan.track)
     }
 }

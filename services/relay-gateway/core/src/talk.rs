@@ -66,6 +66,12 @@ impl Talk {
     pub(crate) fn in_force(&self, now: Instant) -> Option<&[ParticipantId]> {
         (self.is_on() && self.from.is_some_and(|from| from <= now)).then_some(&*self.targets)
     }
+
+    /// Whether somebody talks to just these, in order and nobody twice: what a relay says that a packet
+    /// is for.
+    pub(crate) fn is_to(&self, targets: &[ParticipantId]) -> bool {
+        self.is_on() && *self.targets == *targets
+    }
 }
 
 fn canonical(talker: ParticipantId, targets: &[ParticipantId]) -> Arc<[ParticipantId]> {
@@ -127,6 +133,17 @@ mod tests {
         set(&mut talk, &[1, 3], now);
         set(&mut talk, &[], now + MS);
         assert_eq!(set(&mut talk, &[3, 1], now + 2 * MS), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_is_said_to_others_than_those_now_is_for_nobody() {
+        let (mut talk, now) = (Talk::default(), Instant::now());
+        assert!(!talk.is_to(&[]) && !talk.is_to(&ids(&[1])));
+        set(&mut talk, &[2, 1], now);
+        assert!(talk.is_to(&ids(&[1, 2])));
+        for others in [&[1][..], &[1, 2, 3], &[2, 1], &[]] {
+            assert!(!talk.is_to(&ids(others)), "{others:?}");
+        }
     }
 
     #[test]

@@ -1,16 +1,27 @@
 //! The section `relay` of the configuration.
 
-use std::net::{Ipv4Addr, SocketAddr};
+mod certificate;
+mod uplink;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tributary_identifiers::{OrganisationId, RelayId};
 use tributary_speaker_selection::Config as SelectionConfig;
 
+pub use certificate::{Certificate, CertificateError};
+pub use uplink::UplinkConfig;
+
 /// Voices a relay can be told to send up at most.
 const VOICES_MAX: usize = 16;
 /// Longest time that the place of a lost participant can be kept.
 const GRACE_SECONDS_MAX: u64 = 60;
+/// Longest sound that a terminal is given after a gap in its connection, in ms.
+const CATCH_UP_MS_MAX: u64 = 10_000;
 
 /// How one relay gateway is set up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,6 +54,16 @@ pub struct Config {
     /// Largest file that this relay takes for a meeting, in bytes. The meeting registry has a limit of
     /// its own; this one bounds what waits on this relay's disk.
     pub attachment_bytes_max: u64,
+    /// How much sound is kept for a terminal that can't be reached for a moment, in ms, at most 10,000;
+    /// 0: none. It is caught up quickly when the terminal is back, the oldest is dropped first.
+    pub catch_up_ms: u64,
+    /// Chain of certificates, PEM: with it and `key_file`, `listen` speaks HTTPS. Without, TLS is up to a
+    /// proxy in front.
+    pub certificate_file: Option<PathBuf>,
+    /// The certificate's private key, PEM.
+    pub key_file: Option<PathBuf>,
+    /// Where other relays attach.
+    pub uplink: UplinkConfig,
 }
 
 impl Default for Config {
@@ -60,6 +81,10 @@ impl Default for Config {
             room: false,
             trusted_proxies: Vec::new(),
             attachment_bytes_max: 64 << 20,
+            catch_up_ms: 2_000,
+            certificate_file: None,
+            key_file: None,
+            uplink: UplinkConfig::default(),
         }
     }
 }
@@ -88,12 +113,26 @@ impl Config {
             (1..=GRACE_SECONDS_MAX).contains(&self.reconnect_grace_seconds),
             "relay.reconnect_grace_seconds must be 1 to 60",
         );
+        check(self.catch_up_ms <= CATCH_UP_MS_MAX, "relay.catch_up_ms must be 0 to 10000");
+        check(
+            self.certificate_file.is_some() == self.key_file.is_some(),
+            "relay.certificate_file and relay.key_file belong together: set both, or none",
+        );
         let name = self.name.trim();
         check(
             !name.is_empty() && name.chars().count() <= 64,
             "relay.name must be 1 to 64 characters",
         );
+        faults.extend(self.uplink.faults());
         faults
+    }
+
+    /// What `listen` shows of itself, if it speaks TLS.
+    ///
+    /// # Errors
+    /// The files can't be read or used.
+    pub fn certificate(&self) -> Result<Option<Certificate>, CertificateError> {
+        Certificate::read(self.certificate_file.as_deref(), self.key_file.as_deref())
     }
 }
 

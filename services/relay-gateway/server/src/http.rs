@@ -9,7 +9,11 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
@@ -22,8 +26,13 @@ const CONNECTIONS_MAX: usize = 20_000;
 /// After the system could not accept a connection, mostly for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `shutdown`, then answers what was asked by then.
-pub(crate) async fn serve(listener: TcpListener, app: Router, shutdown: CancellationToken) {
+/// Serves until `shutdown`, then answers what was asked by then; over TLS, if there is an acceptor.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    app: Router,
+    shutdown: CancellationToken,
+) {
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -32,7 +41,7 @@ pub(crate) async fn serve(listener: TcpListener, app: Router, shutdown: Cancella
         };
         match accepted {
             Ok((stream, peer)) if connections.len() < CONNECTIONS_MAX => {
-                let serving = serve_one(stream, peer, app.clone(), shutdown.clone());
+                let serving = serve_one(stream, peer, tls.clone(), app.clone(), shutdown.clone());
                 connections.spawn(serving);
             }
             // Closed without a word: it would cost more to say so.
@@ -47,9 +56,33 @@ pub(crate) async fn serve(listener: TcpListener, app: Router, shutdown: Cancella
     connections.wait().await;
 }
 
-async fn serve_one(stream: TcpStream, peer: SocketAddr, app: Router, shutdown: CancellationToken) {
+async fn serve_one(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    app: Router,
+    shutdown: CancellationToken,
+) {
     // Small messages go out at once; a system that can't still serves.
     let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else { return serve_stream(stream, peer, app, shutdown).await };
+    let greeted = tokio::select! {
+        greeted = tokio::time::timeout(HEADER_TIME_MAX, tls.accept(stream)) => greeted,
+        () = shutdown.cancelled() => return,
+    };
+    match greeted {
+        Ok(Ok(stream)) => serve_stream(stream, peer, app, shutdown).await,
+        Ok(Err(error)) => tracing::trace!(%error, "TLS was not agreed on"),
+        Err(_) => {}
+    }
+}
+
+async fn serve_stream(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    app: Router,
+    shutdown: CancellationToken,
+) {
     let service = app.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         request.map(Body::new)
@@ -86,7 +119,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let app = Router::new().route("/", get(|| async { "here" }));
         let shutdown = CancellationToken::new();
-        let server = tokio::spawn(serve(listener, app, shutdown.clone()));
+        let server = tokio::spawn(serve(listener, None, app, shutdown.clone()));
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();

@@ -11,6 +11,7 @@ mod address;
 mod attachments;
 mod attendance;
 mod config;
+pub mod edge;
 mod http;
 pub mod media;
 mod meetings;
@@ -22,8 +23,9 @@ mod refusal;
 mod server;
 mod terminals;
 mod trust;
+mod uplink;
 mod upstream;
 mod web;
 
-pub use config::Config;
+pub use config::{Config, UplinkConfig};
 pub use server::{Error, Server};

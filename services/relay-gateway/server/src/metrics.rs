@@ -55,6 +55,7 @@ media_counters! {
 /// Describes all metrics of the relay; call once, before anything is counted.
 pub(crate) fn describe() {
     describe_media();
+    crate::uplink::describe();
     describe_histogram!(
         "tributary_relay_added_latency_seconds",
         Unit::Seconds,

@@ -3,8 +3,15 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, middleware, routing::get};
-use tokio::net::TcpListener;
-use tokio_util::task::TaskTracker;
+use tokio::{
+    net::TcpListener,
+    task::{JoinHandle, JoinSet},
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 use tributary_contracts::registry::v1::RenewRelayRequest;
 use tributary_identifiers::RelaySessionId;
 use tributary_message_bus::ControlBus;
@@ -12,7 +19,9 @@ use tributary_service_runtime::{Peer, Platform, grpc::Services};
 use tributary_speaker_selection::Config as SelectionConfig;
 
 use crate::{
-    Config, attachments, attendance, http,
+    Config, attachments, attendance,
+    config::CertificateError,
+    http,
     media::{MediaConfig, MediaError, MediaHandle},
     meetings::Meetings,
     metrics,
@@ -21,6 +30,7 @@ use crate::{
     operations::{Operations, Stream},
     terminals::{Shared, WebSocketState, attached::Attached, upgrade},
     trust::Trust,
+    uplink::{AtCore, Host, Listener, Relays},
     upstream::Upstream,
     web,
 };
@@ -28,6 +38,10 @@ use crate::{
 /// How often the registry is told that this relay lives; it waits 8 s.
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(2);
 const SESSION_ID_BYTES: usize = 12;
+/// How long it may take to tell terminals behind other relays that this one goes.
+const TELLING_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long the listener for relays may take to close.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// A relay can't start.
 #[derive(Debug, thiserror::Error)]
@@ -36,13 +50,18 @@ pub enum Error {
     #[error("{}", .0.join("; "))]
     Config(Vec<String>),
     /// The address can't be used.
-    #[error("can't listen for terminals on {address}: {source}")]
+    #[error("can't listen for {whom} on {address}: {source}")]
     Listen {
+        /// Terminals or relays.
+        whom: &'static str,
         /// The configured address.
         address: SocketAddr,
         /// What the system says.
         source: io::Error,
     },
+    /// A certificate can't be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The media thread can't start.
     #[error(transparent)]
     Media(#[from] MediaError),
@@ -61,6 +80,8 @@ pub enum Error {
 pub struct Server {
     platform: Platform,
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    uplinks: Option<Listener>,
     shared: Arc<Shared>,
     bus: ControlBus,
     config: Config,
@@ -77,9 +98,13 @@ impl Server {
         if !faults.is_empty() {
             return Err(Error::Config(faults));
         }
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .map_err(|source| Error::Listen { address: config.listen, source })?;
+        let listener = TcpListener::bind(config.listen).await.map_err(|source| Error::Listen {
+            whom: "terminals",
+            address: config.listen,
+            source,
+        })?;
+        let tls = config.certificate()?.map(|certificate| certificate.acceptor());
+        let uplinks = listen_for_relays(&config).await?;
         let selection =
             SelectionConfig { voices_max: config.voices_max, ..SelectionConfig::default() };
         let media = MediaConfig {
@@ -88,13 +113,14 @@ impl Server {
             udp_advertise: config.udp_advertise.clone(),
             selection,
             room: config.room,
+            catch_up: Duration::from_millis(config.catch_up_ms),
         };
         let media = MediaHandle::start(media, &platform).await?;
         let name = format!("relay {}", config.relay_id);
         let dependency = platform.readiness.dependency("nats");
         let bus = ControlBus::connect(&platform.config.nats, &name, &dependency).await?;
         let shared = Arc::new(share(&config, &platform, media, bus.clone())?);
-        Ok(Self { platform, listener, shared, bus, config })
+        Ok(Self { platform, listener, tls, uplinks, shared, bus, config })
     }
 
     /// Where it listens, with the port that the system chose if 0 was asked for.
@@ -105,7 +131,15 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// A relay answers no gRPC.
+    /// Where relays attach, if they do, with the port that the system chose if 0 was asked for.
+    ///
+    /// # Errors
+    /// The listener is not one any more.
+    pub fn uplink_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.uplinks.as_ref().map(Listener::address).transpose()
+    }
+
+    /// A relay answers no gRPC at the process's own listener: relays attach to one of this service.
     pub fn add_services(&self, _services: &mut Services) {}
 
     /// Serves terminals until the platform's shutdown, then tells them to come again and waits
@@ -114,42 +148,107 @@ impl Server {
     /// # Errors
     /// None: what can fail is tried by [`Self::load`].
     pub async fn run(self) -> Result<(), Error> {
-        let Self { platform, listener, shared, bus, config } = self;
+        let Self { platform, listener, tls, uplinks, shared, bus, config } = self;
         let shutdown = platform.shutdown.clone();
         let connections = TaskTracker::new();
         let state = WebSocketState {
             shared: shared.clone(),
-            allowed_origins: config.allowed_origins.into(),
+            allowed_origins: config.allowed_origins.clone().into(),
             connections: connections.clone(),
             shutdown: shutdown.clone(),
         };
-        let transfers = attachments::Transfers::new(shared.clone(), config.attachment_bytes_max);
-        let app = Router::new()
-            .route("/terminal/v1", get(upgrade))
-            .with_state(state)
-            .merge(attachments::routes(transfers.clone()))
-            .merge(attendance::routes(transfers))
-            .fallback(web::serve)
-            .layer(middleware::from_fn(web::secure));
+        let app = routes(&shared, state, &config);
         tracing::info!(address = %config.listen, relay = %shared.relay, "serving terminals");
+        let mut tasks = JoinSet::new();
         let trust = shared.trust.clone();
         let dependency = platform.readiness.dependency("credential-keys");
-        let trust = tokio::spawn(async move { trust.keep_fresh(dependency).await });
-        let renewal = tokio::spawn(renew(shared.clone()));
+        tasks.spawn(async move { trust.keep_fresh(dependency).await });
+        tasks.spawn(renew(shared.clone()));
         let (hearing, ear) = (shared.clone(), bus.clone());
-        let narrowings = tokio::spawn(async move {
-            hearing.narrowings.hear(&ear, &hearing.organisation).await;
+        tasks.spawn(async move { hearing.narrowings.hear(&ear, &hearing.organisation).await });
+        let at_core = AtCore::new(shared.clone(), connections.clone(), shutdown.clone());
+        let uplinks = uplinks.map(|listener| {
+            Uplinks::start(listener, at_core, &app, &config, &bus, platform.clone())
         });
-        http::serve(listener, app, shutdown).await;
+        http::serve(listener, tls, app, shutdown).await;
         connections.close();
+        if let Some(uplinks) = uplinks {
+            uplinks.drain(&connections).await;
+        }
         connections.wait().await;
-        trust.abort();
-        renewal.abort();
-        narrowings.abort();
+        tasks.shutdown().await;
         shared.attached.drain().await;
         shared.operations.drain().await;
         bus.drain().await;
         Ok(())
+    }
+}
+
+/// Everything that is served over HTTP.
+fn routes(shared: &Arc<Shared>, state: WebSocketState, config: &Config) -> Router {
+    let transfers = attachments::Transfers::new(shared.clone(), config.attachment_bytes_max);
+    Router::new()
+        .route("/terminal/v1", get(upgrade))
+        .with_state(state)
+        .merge(attachments::routes(transfers.clone()))
+        .merge(attendance::routes(transfers))
+        .fallback(web::serve)
+        .layer(middleware::from_fn(web::secure))
+}
+
+async fn listen_for_relays(config: &Config) -> Result<Option<Listener>, Error> {
+    let Some(address) = config.uplink.address() else { return Ok(None) };
+    let certificate = config.uplink.certificate()?;
+    let listener = Listener::bind(address, certificate).await;
+    let listener = listener.map_err(|source| Error::Listen { whom: "relays", address, source })?;
+    Ok(Some(listener))
+}
+
+/// Where relays attach, at work.
+struct Uplinks {
+    host: Host<AtCore>,
+    stop: CancellationToken,
+    serving: JoinHandle<()>,
+    _keeping: AbortOnDropHandle<()>,
+}
+
+impl Uplinks {
+    fn start(
+        listener: Listener,
+        at_core: AtCore,
+        app: &Router,
+        config: &Config,
+        bus: &ControlBus,
+        platform: Platform,
+    ) -> Self {
+        at_core.serve(app.clone());
+        let at_core = Arc::new(at_core);
+        let host = Host::new(at_core.clone(), config.uplink.hold());
+        let stop = CancellationToken::new();
+        tracing::info!(address = %config.uplink.listen, "relays may attach");
+        let (serving, stopping) = (host.clone(), stop.clone());
+        let serving = tokio::spawn(async move {
+            if let Err(error) = listener.serve(serving, stopping).await {
+                // Whoever is behind other relays can't get here any more: better a new start.
+                tracing::error!(%error, "relays can't attach");
+                platform.end();
+            }
+        });
+        let bus = bus.clone();
+        let keeping = tokio::spawn(async move { at_core.keep(&bus).await });
+        Self { host, stop, serving, _keeping: AbortOnDropHandle::new(keeping) }
+    }
+
+    /// Tells relays that are attached to come again elsewhere, when those behind them have been told.
+    async fn drain(self, connections: &TaskTracker) {
+        if tokio::time::timeout(TELLING_TIME_MAX, connections.wait()).await.is_err() {
+            self.host.cut_all();
+        }
+        self.host.drain().await;
+        self.stop.cancel();
+        if tokio::time::timeout(DRAIN_TIME_MAX, self.serving).await.is_err() {
+            tracing::warn!("a relay that is attached does not let go");
+        }
     }
 }
 
@@ -184,6 +283,7 @@ fn share(
         narrowings: Narrowings::default(),
         media,
         attached: Arc::new(attached),
+        relays: Relays::default(),
     })
 }
 

@@ -3,13 +3,15 @@
 pub(crate) mod admit;
 pub(crate) mod allowance;
 pub(crate) mod attached;
-mod connection;
+pub(crate) mod connection;
 mod fate;
+pub(crate) mod link;
 mod participations;
 mod passing;
-mod requests;
+pub(crate) mod requests;
+mod seat;
 mod session;
-mod socket;
+pub(crate) mod socket;
 mod sound;
 mod standing;
 mod telling;
@@ -29,6 +31,7 @@ use crate::{
     notices::NoticeDesk,
     operations::{Operations, Stream},
     trust::Trust,
+    uplink::Relays,
     upstream::Upstream,
 };
 
@@ -47,4 +50,6 @@ pub(crate) struct Shared {
     pub(crate) notices: NoticeDesk,
     pub(crate) operations: Operations<Stream>,
     pub(crate) attached: Arc<attached::Attached>,
+    /// The relays that are attached here.
+    pub(crate) relays: Relays,
 }

@@ -3,13 +3,17 @@
 mod access;
 mod credential;
 mod registry;
+mod relays;
 
 use std::time::Duration;
 
 use tonic::{Response, Status};
 use tributary_contracts::{
     access::v1::access_service_client::AccessServiceClient,
-    credential::v1::credential_service_client::CredentialServiceClient,
+    credential::v1::{
+        credential_service_client::CredentialServiceClient,
+        relay_identity_service_client::RelayIdentityServiceClient,
+    },
     registry::v1::registry_service_client::RegistryServiceClient,
 };
 use tributary_service_runtime::{Error, Peer, Platform, ServiceChannel};
@@ -27,6 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub(crate) struct Upstream {
     credential: CredentialServiceClient<ServiceChannel>,
+    relays: RelayIdentityServiceClient<ServiceChannel>,
     registry: RegistryServiceClient<ServiceChannel>,
     access: AccessServiceClient<ServiceChannel>,
     /// For calls that take as long as a file or a mail server does.
@@ -40,6 +45,7 @@ impl Upstream {
         let patient = |peer| platform.patient_channel(peer, PATIENCE);
         Ok(Self {
             credential: CredentialServiceClient::new(channel(Peer::Credential)?),
+            relays: RelayIdentityServiceClient::new(channel(Peer::Credential)?),
             registry: RegistryServiceClient::new(channel(Peer::MeetingRegistry)?),
             access: AccessServiceClient::new(channel(Peer::AccessControl)?),
             patient_registry: RegistryServiceClient::new(patient(Peer::MeetingRegistry)?),

@@ -6,8 +6,8 @@ use tributary_identifiers::{ParticipantId, RelayId};
 
 use super::{Meeting, VOICES_MAX, next_stream};
 use crate::{
-    media::{LevelDoubt, Output, ParticipantPlan, RoutePlan, Sources, Track},
-    relays::Relays,
+    media::{LevelDoubt, Output, ParticipantPlan, RoomPlan, RoutePlan, Sources, Track},
+    relays::{Relays, RoomRef},
     tracks::{Content, Egress, Lane},
     voice::Voice,
 };
@@ -84,11 +84,8 @@ impl Meeting {
 
     pub(super) fn send_plan(&mut self, relay: RelayId) {
         let alone = self.speakers.len() == 1;
-        let behind = self.relays.speakers_behind(&relay, &self.speakers);
-        let in_room = !self.relays.speakers_in_room(&relay, &self.speakers).is_empty();
-        // In a room with speakers everybody gets the same, they too.
-        let (default_track, excepted) =
-            if in_room { (Track::Room, Sources::EMPTY) } else { (Track::Common, behind) };
+        let (rooms, excepted) = self.rooms_and_exceptions(&relay);
+        let room_plan = |room: u32| RoomPlan { room, track: Track::Room(room) };
         let exception = |participant: &ParticipantId| ParticipantPlan {
             participant: *participant,
             audio_slot: (!alone).then_some(Track::Minus(*participant)),
@@ -101,12 +98,20 @@ impl Meeting {
             epoch: self.config.epoch,
             version: self.plan_version,
             speakers: self.speakers,
-            default_track,
+            rooms: rooms.into_iter().map(room_plan).collect(),
             exceptions: excepted.iter().map(exception).collect(),
             doubts,
         };
         self.counters.plans += 1;
         self.outputs.push_back(Output::Plan { relay, plan });
+    }
+
+    /// The rooms behind a relay that have speakers of their own, where everybody gets the same, they too;
+    /// and the speakers behind it who are in none of those.
+    pub(super) fn rooms_and_exceptions(&self, relay: &RelayId) -> (Vec<u32>, Sources) {
+        let rooms = self.relays.rooms_with(relay, &self.speakers);
+        let excepted = self.relays.speakers_outside(relay, &rooms, &self.speakers);
+        (rooms, excepted)
     }
 
     /// Makes a lane for each class that has speakers to leave out: one for each speaker, or for all
@@ -116,12 +121,12 @@ impl Meeting {
         for who in speakers.iter() {
             let room = relays.room_of(*who);
             let is_it = |lane: &Lane| match room {
-                Some(relay) => lane.is_for_room(relay),
+                Some(room) => lane.is_for_room(room),
                 None => lane.track == Track::Minus(*who),
             };
             if !lanes.iter().any(is_it) {
                 lanes.push(match room {
-                    Some(relay) => Lane::for_room(relay.clone(), now),
+                    Some(room) => Lane::for_room(room, now),
                     None => Lane::new(Track::Minus(*who), now),
                 });
             }
@@ -182,10 +187,12 @@ fn sources_of(lane: &mut Lane, relays: &Relays, speakers: &Sources, listened: bo
             lane.relays.extend_from_slice(relays.of(who));
             speakers.without(who)
         }
-        (Track::Room, [relay]) => match relays.speakers_in_room(relay, speakers) {
-            nobody if nobody.is_empty() => Sources::EMPTY,
-            here => speakers.except(&here),
-        },
+        (Track::Room(id), [relay]) => {
+            match relays.speakers_in_room(RoomRef { relay, id }, speakers) {
+                nobody if nobody.is_empty() => Sources::EMPTY,
+                here => speakers.except(&here),
+            }
+        }
         _ => Sources::EMPTY,
     }
 }

@@ -9,11 +9,11 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use tributary_identifiers::{ParticipantId, RelayId};
 use tributary_mixer_core::{
-    Config, Destination, Meeting, Needs, Output, PlanHeld, SendFrame, Sources, TARGETS_MAX, Track,
-    TrackFrame,
+    Config, Destination, Meeting, Needs, Output, PlanHeld, Room, RoomPlan, RoutePlan, SendFrame,
+    Sources, TARGETS_MAX, Track, TrackFrame,
 };
 
-use crate::world::{World, needs, relay};
+use crate::world::{World, needs, relay, rooms};
 
 pub fn valid_packet() -> Bytes {
     let mut encoder = tributary_audio::Encoder::voice(32_000).unwrap();
@@ -145,7 +145,8 @@ enum Act {
     Needs {
         relay: usize,
         participants: Vec<u32>,
-        room: bool,
+        /// Participants and the numbers of their rooms, some of them wrong.
+        seats: Vec<(u32, u32)>,
         held: (u64, u64),
     },
     Tick,
@@ -179,13 +180,14 @@ fn act() -> impl Strategy<Value = Act> {
     ];
     let frame = (0..3_usize, 0..8_u32, media_time(), level, payload(), targets);
     let held = (6..9_u64, 0..20_u64);
-    let needs = (0..3_usize, prop::collection::vec(0..8_u32, 0..6), any::<bool>(), held);
+    let seats = prop::collection::vec((0..8_u32, 0..4_u32), 0..6);
+    let needs = (0..3_usize, prop::collection::vec(0..8_u32, 0..6), seats, held);
     prop_oneof![
         8 => frame.prop_map(|(relay, who, media_time, level, payload, targets)| Act::Frame {
             relay, who, media_time, level, payload, targets
         }),
-        1 => needs.prop_map(|(relay, participants, room, held)| Act::Needs {
-            relay, participants, room, held
+        1 => needs.prop_map(|(relay, participants, seats, held)| Act::Needs {
+            relay, participants, seats, held
         }),
         3 => Just(Act::Tick),
         1 => Just(Act::Timeout),
@@ -198,11 +200,14 @@ fn act() -> impl Strategy<Value = Act> {
 struct Reader {
     /// Who is behind which relay now.
     behind: HashMap<RelayId, Vec<u32>>,
-    rooms: Vec<RelayId>,
+    /// The rooms of each relay.
+    rooms: HashMap<RelayId, HashMap<u32, u32>>,
     /// Who is in which room for sure, now and before the last change.
-    in_rooms: HashMap<RelayId, Vec<u32>>,
-    in_rooms_before: HashMap<RelayId, Vec<u32>>,
+    in_rooms: HashMap<(RelayId, u32), Vec<u32>>,
+    in_rooms_before: HashMap<(RelayId, u32), Vec<u32>>,
     version: HashMap<RelayId, u64>,
+    /// The newest plan of each relay.
+    plans: HashMap<RelayId, RoutePlan>,
     speakers: Sources,
     speakers_before: Sources,
     /// Who sent the frame that is being handled, if it is for some only, and for whom.
@@ -210,20 +215,20 @@ struct Reader {
 }
 
 impl Reader {
-    fn moved(&mut self, relay: &RelayId, participants: &[u32], room: bool) {
+    fn moved(&mut self, relay: &RelayId, participants: &[u32], rooms: &[Room]) {
         self.behind.insert(relay.clone(), participants.to_vec());
-        self.rooms.retain(|other| other != relay);
-        if room {
-            self.rooms.push(relay.clone());
-        }
+        let seats =
+            rooms.iter().flat_map(|room| room.participants.iter().map(|who| (who.0, room.id)));
+        self.rooms.insert(relay.clone(), seats.collect());
         let elsewhere = |relay: &RelayId, who: &u32| {
             self.behind.iter().any(|(other, behind)| other != relay && behind.contains(who))
         };
-        let of = |room: &RelayId| {
-            let behind = self.behind[room].iter().copied();
-            (room.clone(), behind.filter(|who| !elsewhere(room, who)).collect())
-        };
-        let in_rooms = self.rooms.iter().map(of).collect();
+        let mut in_rooms: HashMap<_, Vec<u32>> = HashMap::new();
+        for (relay, seats) in &self.rooms {
+            for (who, room) in seats.iter().filter(|(who, _)| !elsewhere(relay, who)) {
+                in_rooms.entry((relay.clone(), *room)).or_default().push(*who);
+            }
+        }
         self.in_rooms_before = std::mem::replace(&mut self.in_rooms, in_rooms);
     }
 
@@ -233,14 +238,22 @@ impl Reader {
                 let version = self.version.insert(relay.clone(), plan.version).unwrap_or(0);
                 assert!(plan.version >= version, "versions never go back");
                 assert!(plan.speakers.len() <= 3);
-                assert!(plan.default_track == Track::Common || self.rooms.contains(relay));
+                let seats = &self.rooms[relay];
+                for RoomPlan { room, track } in &plan.rooms {
+                    assert_eq!(*track, Track::Room(*room));
+                    let speaks = |who: &ParticipantId| seats.get(&who.0) == Some(room);
+                    assert!(plan.speakers.iter().any(speaks), "a room with no speaker of its own");
+                }
                 if !plan.speakers.same_set(&self.speakers) {
                     self.speakers_before = self.speakers;
                     self.speakers = plan.speakers;
                 }
+                self.plans.insert(relay.clone(), plan.clone());
                 for exception in &plan.exceptions {
                     let who = exception.participant;
-                    assert_eq!(plan.default_track, Track::Common, "in a room all are equal");
+                    let room = seats.get(&who.0);
+                    let planned = plan.rooms.iter().any(|plan| Some(&plan.room) == room);
+                    assert!(!planned, "in a room all are equal");
                     assert!(plan.speakers.contains(&who), "only speakers are exceptions");
                     assert!(self.behind[relay].contains(&who.0), "of this relay");
                     let alone = plan.speakers.len() == 1;
@@ -250,6 +263,23 @@ impl Reader {
             Output::Track { destination, frame } => {
                 assert!(!frame.sources.is_empty() && frame.level <= 127);
                 self.read_frame(destination, frame);
+            }
+        }
+    }
+
+    /// By the plans, everybody in a room with speakers of its own gets the track of that room.
+    fn check_rooms(&self) {
+        let newest = self.plans.values().map(|plan| plan.version).max();
+        for ((relay, room), people) in &self.in_rooms {
+            let plan = self.plans.get(relay).filter(|plan| Some(plan.version) == newest);
+            let Some(plan) = plan else { continue };
+            if people.iter().any(|who| plan.speakers.contains(&ParticipantId(*who))) {
+                let planned = plan.rooms.iter().any(|plan| plan.room == *room);
+                assert!(planned, "room {room} of {people:?} hears itself by {plan:?}");
+                let excepted = |who: &u32| {
+                    plan.exceptions.iter().any(|plan| plan.participant == ParticipantId(*who))
+                };
+                assert!(!people.iter().any(excepted), "{people:?} in {plan:?}");
             }
         }
     }
@@ -264,9 +294,10 @@ impl Reader {
                 assert!(!frame.sources.contains(&who), "nobody gets own voice");
                 assert!(self.behind[relay].contains(&who.0));
             }
-            (Destination::Relay(relay), Track::Room) => {
-                let heard_in = |rooms: &HashMap<RelayId, Vec<u32>>| {
-                    let room = rooms.get(relay).map(Vec::as_slice).unwrap_or_default();
+            (Destination::Relay(relay), Track::Room(room)) => {
+                let key = (relay.clone(), room);
+                let heard_in = |rooms: &HashMap<(RelayId, u32), Vec<u32>>| {
+                    let room = rooms.get(&key).map(Vec::as_slice).unwrap_or_default();
                     frame.sources.iter().any(|who| room.contains(&who.0))
                 };
                 // The last of a mix that ends still has the sources of that mix.
@@ -305,7 +336,7 @@ proptest! {
         for (name, participants) in relays.iter().zip([[0, 1, 2], [3, 4, 5], [5, 6, 7]]) {
             let behind = participants.map(ParticipantId);
             meeting.handle_needs(name, needs(&behind), now);
-            reader.moved(name, &participants, false);
+            reader.moved(name, &participants, &[]);
         }
         let mut before = meeting.counters();
         for (sequence, act) in (0..).zip(acts) {
@@ -328,12 +359,23 @@ proptest! {
                     };
                     meeting.handle_frame(&relays[relay], frame, now);
                 }
-                Act::Needs { relay, participants, room, held: (epoch, version) } => {
+                Act::Needs { relay, participants, seats, held: (epoch, version) } => {
                     let behind: Vec<_> = participants.iter().copied().map(ParticipantId).collect();
                     let held = PlanHeld { epoch, version };
-                    reader.moved(&relays[relay], &participants, room);
-                    let needs = Needs { participants: &behind, room, held };
+                    let rooms = rooms(seats);
+                    let needs = Needs { participants: &behind, rooms: &rooms, held };
+                    let refused = meeting.counters().needs_refused;
                     meeting.handle_needs(&relays[relay], needs, now);
+                    let refused = meeting.counters().needs_refused - refused;
+                    let seated: Vec<_> = rooms.iter().flat_map(|room| &room.participants).collect();
+                    let twice = (1..seated.len()).any(|at| seated[..at].contains(&seated[at]));
+                    let foreign = seated.iter().any(|who| !behind.contains(who));
+                    let wrong = twice || foreign || rooms.iter().any(|room| room.id == 0);
+                    prop_assert_eq!(refused, u64::from(wrong && !behind.is_empty()));
+                    if refused == 0 {
+                        let rooms = if behind.is_empty() { &[][..] } else { &rooms };
+                        reader.moved(&relays[relay], &participants, rooms);
+                    }
                 }
                 Act::Tick => {
                     now += Duration::from_millis(20);
@@ -352,6 +394,7 @@ proptest! {
                 reader.read(&output);
             }
             reader.private = None;
+            reader.check_rooms();
             let after = meeting.counters();
             let encodes = after.encodes - before.encodes;
             prop_assert!(encodes <= 4 + 6 * 4, "{encodes}");

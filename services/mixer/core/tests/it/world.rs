@@ -14,8 +14,8 @@ use opus::{Application::Voip, Channels::Mono};
 use tributary_audio::{Decoder, Goertzel, level_dbov};
 use tributary_identifiers::{ParticipantId, RelayId};
 use tributary_mixer_core::{
-    Config, Counters, Destination, Meeting, Needs, Output, PlanHeld, RoutePlan, SendFrame, Track,
-    TrackFrame,
+    Config, Counters, Destination, Meeting, Needs, Output, PlanHeld, Room, RoutePlan, SendFrame,
+    Track, TrackFrame,
 };
 
 /// The entrance of a frame that is not to be told by it: later than any other, so that in a mix the
@@ -67,8 +67,8 @@ pub struct World {
     pub meeting: Meeting,
     pub terminals: BTreeMap<u32, Terminal>,
     pub plans: HashMap<RelayId, RoutePlan>,
-    /// The relays that stand in a room.
-    pub rooms: Vec<RelayId>,
+    /// Who sits in which room of their relay.
+    pub seats: BTreeMap<u32, u32>,
     /// By participant.
     pub heard: HashMap<u32, Vec<Delivery>>,
     /// Everything the mixer sent.
@@ -81,9 +81,18 @@ pub struct World {
     last: HashMap<(u32, u32), u32>,
 }
 
-/// Of a relay that is no room and has no plan.
+/// Of a relay that has no rooms and no plan.
 pub fn needs(participants: &[ParticipantId]) -> Needs<'_> {
-    Needs { participants, room: false, held: PlanHeld::default() }
+    Needs { participants, rooms: &[], held: PlanHeld::default() }
+}
+
+/// The rooms in which these sit, from participants and the numbers of their rooms.
+pub fn rooms(seats: impl IntoIterator<Item = (u32, u32)>) -> Vec<Room> {
+    let mut rooms: BTreeMap<u32, Vec<ParticipantId>> = BTreeMap::new();
+    for (who, room) in seats {
+        rooms.entry(room).or_default().push(ParticipantId(who));
+    }
+    rooms.into_iter().map(|(id, participants)| Room { id, participants }).collect()
 }
 
 pub fn relay(name: &str) -> RelayId {
@@ -101,7 +110,7 @@ impl World {
             meeting: Meeting::new(config, start),
             terminals: BTreeMap::new(),
             plans: HashMap::new(),
-            rooms: Vec::new(),
+            seats: BTreeMap::new(),
             heard: HashMap::new(),
             outputs: Vec::new(),
             start,
@@ -146,17 +155,30 @@ impl World {
         self.needs(&gone.relay);
     }
 
+    /// These sit in one room of their relay from now on.
+    pub fn seat(&mut self, room: u32, who: &[u32]) {
+        for who in who {
+            self.seats.insert(*who, room);
+            self.needs(&self.terminals[who].relay.clone());
+        }
+    }
+
+    /// These sit in no room any more.
+    pub fn unseat(&mut self, who: &[u32]) {
+        for who in who {
+            self.seats.remove(who);
+            self.needs(&self.terminals[who].relay.clone());
+        }
+    }
+
     /// The relay says who is behind it and which plan it has.
     pub fn needs(&mut self, relay: &RelayId) {
         let behind = self.terminals.iter().filter(|(_, terminal)| terminal.relay == *relay);
         let behind: Vec<_> = behind.map(|(who, _)| ParticipantId(*who)).collect();
         let held = self.plans.get(relay);
         let held = held.map(|plan| PlanHeld { epoch: plan.epoch, version: plan.version });
-        let needs = Needs {
-            participants: &behind,
-            room: self.rooms.contains(relay),
-            held: held.unwrap_or_default(),
-        };
+        let rooms = rooms(behind.iter().filter_map(|who| Some((who.0, *self.seats.get(&who.0)?))));
+        let needs = Needs { participants: &behind, rooms: &rooms, held: held.unwrap_or_default() };
         self.meeting.handle_needs(relay, needs, self.now());
         self.carry_out();
     }
@@ -290,7 +312,10 @@ impl World {
             return frame.track == Track::Common;
         };
         let exception = plan.exceptions.iter().find(|plan| plan.participant == who);
-        exception.map_or(Some(plan.default_track), |plan| plan.audio_slot) == Some(frame.track)
+        let room = self.seats.get(&who.0);
+        let room = plan.rooms.iter().find(|plan| Some(&plan.room) == room);
+        let otherwise = room.map_or(Track::Common, |plan| plan.track);
+        exception.map_or(Some(otherwise), |plan| plan.audio_slot) == Some(frame.track)
     }
 
     /// What a participant has heard since a time, decoded, without the first 100 ms.

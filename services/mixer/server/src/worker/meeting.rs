@@ -95,7 +95,8 @@ impl OwnedMeeting {
         let participants: Vec<ParticipantId> =
             needs.participant_ids.iter().copied().map(ParticipantId).collect();
         let held = PlanHeld { epoch: needs.plan_epoch, version: needs.plan_version };
-        let said = Needs { participants: &participants, room: needs.room, held };
+        let rooms = wire::rooms(&needs.rooms);
+        let said = Needs { participants: &participants, rooms: &rooms, held };
         self.core.handle_needs(&relay, said, now);
         if !participants.is_empty() && self.up_gaps.len() < RELAYS_MAX {
             self.up_gaps.entry(relay.clone()).or_default();

@@ -2,23 +2,37 @@
 
 use proptest::prelude::*;
 
-use super::*;
-use crate::{egress::Placement, route::ParticipantPlan};
+use std::time::Duration;
 
+use bytes::Bytes;
+
+use super::{listener::FRAMES_PER_SECOND_MAX, *};
+use crate::{
+    egress::Placement,
+    route::{ParticipantPlan, RoomPlan, TrackFrame},
+    timelines::{FLOOR, PRIVATE},
+};
+
+mod carried;
+mod cut_off;
 mod private;
 
 fn id(number: u32) -> ParticipantId {
     ParticipantId(number)
 }
 
-fn meeting(participants: u32) -> Meeting<u32> {
-    meeting_in(false, participants)
+fn entry(number: u32) -> Entry<u32> {
+    Entry { participant: id(number), terminal: number, muted: false, room: None, uplink: None }
 }
 
-fn meeting_in(room: bool, participants: u32) -> Meeting<u32> {
-    let mut meeting = Meeting::new(SelectionConfig::default(), room);
+fn meeting(participants: u32) -> Meeting<u32> {
+    meeting_in(None, participants)
+}
+
+fn meeting_in(room: Option<u32>, participants: u32) -> Meeting<u32> {
+    let mut meeting = Meeting::new(SelectionConfig::default());
     for number in 1..=participants {
-        meeting.attach(id(number), number, false, Instant::now());
+        meeting.attach(Entry { room, ..entry(number) }, Instant::now());
         meeting.restart_timelines(id(number), 3);
     }
     meeting
@@ -38,7 +52,10 @@ fn track(track: Track, media_time: u32, sources: &[u32]) -> TrackFrame {
 
 fn receivers(meeting: &mut Meeting<u32>, frame: &TrackFrame, now: Instant) -> Vec<u32> {
     let mut receivers = Vec::new();
-    meeting.handle_track(frame, now, &mut |terminal, _| receivers.push(terminal));
+    meeting.handle_track(frame, now, &mut |exit| match exit {
+        Exit::Terminal(terminal, _) => receivers.push(terminal),
+        other => panic!("{other:?}"),
+    });
     receivers
 }
 
@@ -153,32 +170,77 @@ fn who_is_doubted_by_the_plan_loses_the_slot_to_who_speaks() {
 }
 
 #[test]
-fn the_default_track_of_a_plan_is_for_everybody_but_the_exceptions() {
-    let mut meeting = meeting(3);
+fn the_track_of_a_room_is_for_everybody_in_it_but_the_exceptions() {
+    let mut meeting = meeting_in(Some(5), 3);
     let now = Instant::now();
+    meeting.attach(entry(4), now);
     let exceptions = vec![ParticipantPlan { participant: id(2), track: None }];
-    let plan = RoutePlan {
-        epoch: 1,
-        version: 1,
-        default_track: Track::Room,
-        exceptions,
-        ..RoutePlan::default()
-    };
+    let rooms = vec![
+        RoomPlan { room: 5, track: Some(Track::Room(5)) },
+        RoomPlan { room: 6, track: Some(Track::Room(6)) },
+    ];
+    let plan = RoutePlan { epoch: 1, version: 1, rooms, exceptions, ..RoutePlan::default() };
     meeting.handle_plan(plan, now);
-    assert_eq!(receivers(&mut meeting, &track(Track::Common, 0, &[9]), now), []);
-    assert_eq!(receivers(&mut meeting, &track(Track::Room, 0, &[9]), now), [1, 3]);
+    assert_eq!(receivers(&mut meeting, &track(Track::Common, 0, &[9]), now), [4]);
+    assert_eq!(receivers(&mut meeting, &track(Track::Room(5), 0, &[9]), now), [1, 3]);
+    assert_eq!(receivers(&mut meeting, &track(Track::Room(6), 0, &[9]), now), []);
 }
 
 #[test]
 fn in_a_room_nobody_gets_what_somebody_in_the_room_says_even_without_a_plan() {
-    let mut meeting = meeting_in(true, 3);
+    let mut meeting = meeting_in(Some(5), 3);
     let now = Instant::now();
-    assert!(meeting.needs().room);
-    assert_eq!(receivers(&mut meeting, &track(Track::Common, 0, &[2]), now), []);
-    assert_eq!(receivers(&mut meeting, &track(Track::Common, 0, &[2, 9]), now), []);
-    assert_eq!(receivers(&mut meeting, &track(Track::Common, 960, &[8, 9]), now), [1, 2, 3]);
+    meeting.attach(entry(4), now);
+    meeting.attach(Entry { room: Some(6), ..entry(5) }, now);
+    let room =
+        |room, who: &[u32]| Room { room, participants: who.iter().map(|n| id(*n)).collect() };
+    assert_eq!(meeting.needs().rooms, [room(5, &[1, 2, 3]), room(6, &[5])]);
+    assert_eq!(receivers(&mut meeting, &track(Track::Common, 0, &[2]), now), [4, 5]);
+    assert_eq!(receivers(&mut meeting, &track(Track::Common, 960, &[2, 5, 9]), now), [4]);
+    assert_eq!(receivers(&mut meeting, &track(Track::Common, 1920, &[8]), now), [1, 2, 3, 4, 5]);
+    assert_eq!(receivers(&mut meeting, &track(Track::Common, 2880, &[4]), now), [1, 2, 3, 5]);
     let whisper = TrackFrame { targets: vec![id(1)], ..track(Track::Private(id(2)), 0, &[2]) };
     assert_eq!(receivers(&mut meeting, &whisper, now), [1], "what is for one is for one");
+    meeting.set_own_room(None);
+    assert!(meeting.needs().rooms.is_empty());
+    assert_eq!(receivers(&mut meeting, &track(Track::Common, 3840, &[2]), now), [1, 3, 4, 5]);
+}
+
+#[test]
+fn what_comes_late_goes_on_with_the_timeline() {
+    let mut meeting = meeting(2);
+    let now = Instant::now();
+    meeting.set_late(id(1), true);
+    let exits = |meeting: &mut Meeting<u32>, time| {
+        let mut exits = Vec::new();
+        meeting.handle_track(&track(Track::Common, time, &[9]), now, &mut |exit| match exit {
+            Exit::Terminal(who, at) => exits.push((who, Some(at.placement.media_time))),
+            Exit::Later(who) => exits.push((who, None)),
+            Exit::Uplink(..) => panic!("{exit:?}"),
+        });
+        exits
+    };
+    assert_eq!(exits(&mut meeting, 5_000), [(1, None), (2, Some(0))]);
+    assert_eq!(exits(&mut meeting, 5_960), [(1, None), (2, Some(960))]);
+    let mut late = |time| meeting.place_late(id(1), Track::Common, (1, time), now);
+    assert_eq!(late(5_000).unwrap().placement.media_time, 0);
+    assert_eq!(late(5_960).unwrap().placement.media_time, 960);
+    assert_eq!(late(5_960), None, "sent already");
+    meeting.set_late(id(1), false);
+    assert_eq!(exits(&mut meeting, 6_920), [(1, Some(1_920)), (2, Some(1_920))]);
+}
+
+#[test]
+fn another_rule_of_selection_is_in_force_at_once() {
+    let mut meeting = meeting(3);
+    let now = Instant::now();
+    meeting.select(SelectionConfig { voices_max: 1, ..SelectionConfig::default() });
+    let mut up = Vec::new();
+    for number in 1..=3 {
+        let mut sent = |frame: Voice, _: &[ParticipantId]| up.push(frame.participant);
+        meeting.handle_audio(FLOOR, voice(number, 1, 20), now, &mut sent).unwrap();
+    }
+    assert_eq!(up, [id(1)]);
 }
 
 #[test]
@@ -186,8 +248,10 @@ fn timelines_go_on_in_the_next_meeting() {
     let now = Instant::now();
     let placed = |meeting: &mut Meeting<u32>, media_time, now| {
         let mut placements = Vec::new();
-        meeting.handle_track(&track(Track::Common, media_time, &[9]), now, &mut |_, delivery| {
-            placements.push(delivery);
+        let frame = track(Track::Common, media_time, &[9]);
+        meeting.handle_track(&frame, now, &mut |exit| match exit {
+            Exit::Terminal(_, delivery) => placements.push(delivery),
+            other => panic!("{other:?}"),
         });
         placements
     };
@@ -197,7 +261,7 @@ fn timelines_go_on_in_the_next_meeting() {
     assert!(here.detach(id(1), 77).is_none(), "that is another terminal");
     let timelines = here.detach(id(1), 1).unwrap();
     let later = now + Duration::from_millis(60);
-    there.attach(id(4), 2, false, later);
+    there.attach(entry(4), later);
     there.carry_on(id(4), timelines, now);
     let placement = Placement { media_time: 960 + 2880, talkspurt_start: false };
     assert_eq!(placed(&mut there, 5, later), [Delivery { section: FLOOR, placement }]);

@@ -10,7 +10,7 @@ use std::{
 use tributary_identifiers::ParticipantId;
 use tributary_rtc_session::{Session, stun_local_ufrag};
 
-use super::{TerminalId, meetings::MeetingKey};
+use super::{CarriedBy, TerminalId, catch_up::Absence, meetings::MeetingKey};
 
 /// Addresses a terminal may send from at a time: its interfaces, both IP versions.
 const ADDRESSES_MAX: usize = 8;
@@ -23,7 +23,10 @@ pub(super) struct TerminalMedia {
     pub(super) muted: bool,
     /// False for who is held.
     pub(super) live: bool,
+    /// Set for who has no peer connection here: it is behind an attached relay.
+    pub(super) carried: Option<CarriedBy>,
     pub(super) session: Option<Session>,
+    pub(super) absence: Absence,
     pub(super) deadline: Option<Instant>,
     scheduled: Option<Instant>,
     addresses: Vec<SocketAddr>,
@@ -54,7 +57,9 @@ impl Terminals {
                 participant,
                 muted: true,
                 live: false,
+                carried: None,
                 session: None,
+                absence: Absence::default(),
                 deadline: None,
                 scheduled: None,
                 addresses: Vec::new(),
@@ -65,6 +70,22 @@ impl Terminals {
 
     pub(super) fn get_mut(&mut self, id: TerminalId) -> Option<&mut TerminalMedia> {
         self.by_id.get_mut(&id)
+    }
+
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut TerminalMedia> {
+        self.by_id.values_mut()
+    }
+
+    /// Something has come from a terminal.
+    pub(super) fn note_heard(&mut self, id: TerminalId, now: Instant) {
+        if let Some(terminal) = self.by_id.get_mut(&id) {
+            terminal.absence.note_heard(now);
+        }
+    }
+
+    /// All of them, in no order.
+    pub(super) fn ids(&self) -> Vec<TerminalId> {
+        self.by_id.keys().copied().collect()
     }
 
     pub(super) fn remove(&mut self, id: TerminalId) -> Option<TerminalMedia> {
@@ -98,6 +119,7 @@ impl Terminals {
         let Some(session) = source.session.take() else { return false };
         let deadline = source.deadline.take();
         let addresses = std::mem::take(&mut source.addresses);
+        let absence = std::mem::take(&mut source.absence);
         self.set_session(from, None);
         self.set_session(to, Some(session));
         for address in addresses {
@@ -105,6 +127,9 @@ impl Terminals {
         }
         if let Some(deadline) = deadline {
             self.schedule(to, deadline);
+        }
+        if let Some(target) = self.by_id.get_mut(&to) {
+            target.absence = absence.moved();
         }
         true
     }

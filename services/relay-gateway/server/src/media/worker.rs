@@ -1,20 +1,24 @@
-//! The media loop: datagrams in, tracks from the bus out, timers, commands.
+//! The media loop: datagrams in, tracks from the bus or the parent out, what other relays say, timers,
+//! commands.
 //!
 //! **Invariants:** nothing here waits but the one `select!`; nothing is logged, locked or labelled
 //! per frame; what can't be sent at once is dropped.
 
+mod carried;
+mod catching_up;
 mod commands;
 mod tracks;
 
 use std::{
     io,
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use tokio::{
     net::UdpSocket,
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
 };
 use tributary_message_bus::{MediaBus, MediaInbox};
 use tributary_relay_gateway_core::{PRIVATE, Voice};
@@ -24,10 +28,14 @@ use tributary_rtc_session::{
 use tributary_service_runtime::Platform;
 
 use super::{
-    Command, MediaConfig, MediaError, TerminalId,
+    Channels, Command, MediaConfig, MediaError, TerminalId,
+    catch_up::CatchUp,
+    figures::{self, Board, Figures},
     latency::{Latencies, unix_us},
-    meetings::{MeetingKey, Meetings, Topic},
+    meetings::{MeetingKey, Meetings, Topic, Way},
+    ports::{Arrivals, ChildLanes},
     terminals::Terminals,
+    uplinks::Uplinks,
 };
 use crate::metrics::MediaCounters;
 use commands::Pending;
@@ -45,18 +53,35 @@ const LEVEL_UNKNOWN: u8 = 49;
 /// Socket buffers: 100 ms of 1,000 terminals.
 const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 
+/// What the thread and the control side's handles both see.
+#[derive(Default)]
+pub(super) struct Shared {
+    pub(super) figures: Board,
+    /// Something has come from another relay.
+    pub(super) arrivals: Arrivals,
+}
+
 struct Worker {
-    socket: UdpSocket,
+    socket: Arc<UdpSocket>,
+    channels: Channels,
     local: SocketAddr,
     candidates: Vec<SocketAddr>,
     certificate: Certificate,
+    catch_up: CatchUp,
     meetings: Meetings,
     terminals: Terminals,
-    inbox: MediaInbox<Topic>,
+    uplinks: Uplinks,
+    /// None at a core relay.
+    parent: Option<Arc<ChildLanes>>,
+    /// None at an edge relay.
+    inbox: Option<MediaInbox<Topic>>,
+    arrivals: Arc<Notify>,
     heard: Vec<(TerminalId, IncomingAudio)>,
     touched: Vec<MeetingKey>,
     pending: Pending,
     counters: MediaCounters,
+    figures: Figures,
+    shared: Arc<Shared>,
     lone: Latencies,
     mixed: Latencies,
 }
@@ -65,9 +90,13 @@ struct Worker {
 pub(super) async fn start(
     config: MediaConfig,
     platform: Platform,
+    parent: Option<Arc<ChildLanes>>,
+    shared: Arc<Shared>,
     commands: mpsc::Receiver<Command>,
-) -> Result<(), MediaError> {
+) -> Result<Channels, MediaError> {
     install_crypto();
+    figures::describe();
+    let control = tokio::runtime::Handle::current();
     let (ready, started) = oneshot::channel();
     std::thread::Builder::new()
         .name("relay-media".to_owned())
@@ -79,9 +108,9 @@ pub(super) async fn start(
                 Err(error) => return drop(ready.send(Err(MediaError::Thread(error)))),
             };
             runtime.block_on(async {
-                match Worker::open(&config, &platform).await {
+                match Worker::open(&config, &platform, &control, parent, shared).await {
                     Ok(worker) => {
-                        if ready.send(Ok(())).is_ok() {
+                        if ready.send(Ok(worker.channels.clone())).is_ok() {
                             worker.run(commands, &platform).await;
                         }
                     }
@@ -94,7 +123,13 @@ pub(super) async fn start(
 }
 
 impl Worker {
-    async fn open(config: &MediaConfig, platform: &Platform) -> Result<Self, MediaError> {
+    async fn open(
+        config: &MediaConfig,
+        platform: &Platform,
+        control: &tokio::runtime::Handle,
+        parent: Option<Arc<ChildLanes>>,
+        shared: Arc<Shared>,
+    ) -> Result<Self, MediaError> {
         let (socket, local) = listen(config.udp_listen)
             .map_err(|source| MediaError::Listen { address: config.udp_listen, source })?;
         let candidates = if config.udp_advertise.is_empty() {
@@ -102,22 +137,44 @@ impl Worker {
         } else {
             config.udp_advertise.clone()
         };
-        let dependency = platform.readiness.dependency("nats-media");
-        let name = format!("relay {}", config.relay);
-        let bus = MediaBus::connect(&platform.config.nats, &name, &dependency).await?;
-        let inbox = MediaInbox::default();
+        let (way, inbox) = match &parent {
+            Some(lanes) => (Way::Parent(lanes.clone()), None),
+            None => {
+                let dependency = platform.readiness.dependency("nats-media");
+                let name = format!("relay {}", config.relay);
+                let bus = MediaBus::connect(&platform.config.nats, &name, &dependency).await?;
+                let inbox = MediaInbox::default();
+                (Way::Bus(bus, inbox.clone()), Some(inbox))
+            }
+        };
+        let socket = Arc::new(socket);
+        let certificate = Certificate::generate().ok_or(MediaError::Certificate)?;
+        let channels = Channels::start(
+            control,
+            socket.clone(),
+            candidates.clone(),
+            certificate.clone(),
+            platform.shutdown.clone(),
+        );
         Ok(Self {
             socket,
+            channels,
             local,
             candidates,
-            certificate: Certificate::generate().ok_or(MediaError::Certificate)?,
-            meetings: Meetings::new(config, bus, inbox.clone()),
+            certificate,
+            catch_up: CatchUp::new(config.catch_up),
+            meetings: Meetings::new(config, way),
             terminals: Terminals::default(),
+            uplinks: Uplinks::default(),
+            parent,
             inbox,
+            arrivals: shared.arrivals.clone(),
             heard: Vec::new(),
             touched: Vec::new(),
             pending: Pending::default(),
             counters: MediaCounters::default(),
+            figures: Figures::default(),
+            shared,
             lone: Latencies::new("lone"),
             mixed: Latencies::new("mixed"),
         })
@@ -125,11 +182,11 @@ impl Worker {
 
     async fn run(mut self, mut commands: mpsc::Receiver<Command>, platform: &Platform) {
         tracing::info!(address = %self.local, candidates = ?self.candidates, "listening for media");
-        let inbox = self.inbox.clone();
+        let (inbox, arrivals) = (self.inbox.clone(), self.arrivals.clone());
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
         let mut datagram = [0; DATAGRAM_BYTES_MAX];
         loop {
-            let timers = [self.terminals.next_timer(), self.pending.next()];
+            let timers = [self.terminals.next_timer(), self.pending.next(), self.catch_up.next()];
             let timer = timers.into_iter().flatten().min();
             tokio::select! {
                 () = platform.shutdown.cancelled() => break,
@@ -138,7 +195,8 @@ impl Worker {
                         self.take_datagrams(&mut datagram);
                     }
                 }
-                () = inbox.arrived() => self.take_messages(),
+                () = something_from(inbox.as_ref()) => self.take_messages(),
+                () = arrivals.notified() => self.take_relays(),
                 () = sleep_until(timer) => self.take_timers(),
                 command = commands.recv() => match command {
                     Some(command) => self.take_command(command),
@@ -160,9 +218,13 @@ impl Worker {
             let destination = self.destination_for(source);
             let owner = self.terminals.owner_of(source, destination, datagram, now);
             let Some(id) = owner else {
+                if self.channels.push(source, destination, datagram) {
+                    continue;
+                }
                 self.counters.datagrams_unknown += 1;
                 continue;
             };
+            self.terminals.note_heard(id, now);
             if let Some(session) = self.session(id) {
                 session.receive(source, destination, datagram, now);
                 self.drive(id);
@@ -186,13 +248,14 @@ impl Worker {
     /// Does what a session wants after it was changed: sends, collects what it heard, and sets its
     /// timer.
     fn drive(&mut self, id: TerminalId) {
-        let Self { terminals, socket, heard, counters, .. } = self;
-        drive(id, terminals, socket, heard, counters);
+        let Self { terminals, socket, heard, counters, catch_up, .. } = self;
+        drive(id, terminals, socket, heard, counters, catch_up);
     }
 
     fn take_timers(&mut self) {
         let now = Instant::now();
         self.pending.release(now);
+        self.catch_up(now);
         while let Some(id) = self.terminals.pop_due(now) {
             if let Some(session) = self.session(id) {
                 session.handle_timeout(now);
@@ -203,12 +266,13 @@ impl Worker {
 
     /// Takes in the voices heard since the last call, and sends up what is selected, at once.
     fn take_heard(&mut self) {
-        if self.heard.is_empty() {
+        if self.heard.is_empty() && self.touched.is_empty() {
             return;
         }
         let (now, now_us) = (Instant::now(), unix_us());
         for (id, audio) in self.heard.drain(..) {
             let Some(terminal) = self.terminals.get_mut(id) else { continue };
+            terminal.absence.note_spoken(now);
             let Some(meeting) = self.meetings.get_mut(terminal.meeting) else { continue };
             let voice = Voice {
                 participant: terminal.participant,
@@ -230,13 +294,16 @@ impl Worker {
                 self.touched.push(terminal.meeting);
             }
         }
-        for key in self.touched.drain(..) {
-            self.meetings.publish_up(key);
-        }
+        self.send_up(now);
     }
 
     fn keep_house(&mut self) {
-        self.meetings.publish_needs(Instant::now());
+        let now = Instant::now();
+        self.meetings.publish_needs(now);
+        self.look_who_speaks(now);
+        self.look_who_is_away(now);
+        self.uplinks.keep_house(&mut self.figures);
+        self.keep_figures();
         self.counters.flush();
         self.lone.flush();
         self.mixed.flush();
@@ -249,6 +316,7 @@ fn drive(
     socket: &UdpSocket,
     heard: &mut Vec<(TerminalId, IncomingAudio)>,
     counters: &mut MediaCounters,
+    catch_up: &mut CatchUp,
 ) {
     let Some(session) = terminals.get_mut(id).and_then(|terminal| terminal.session.as_mut()) else {
         return;
@@ -262,10 +330,14 @@ fn drive(
                 }
             }
             Output::Event(Event::Audio(audio)) => heard.push((id, audio)),
-            Output::Event(Event::Connected) => counters.connected += 1,
+            Output::Event(Event::Connected) => {
+                counters.connected += 1;
+                catch_up.begin(id, Instant::now());
+            }
             Output::Event(Event::Disconnected) => {
                 counters.disconnected += 1;
-                return terminals.set_session(id, None);
+                terminals.set_session(id, None);
+                return catch_up.keep_for(id, terminals);
             }
             // Never at once: a session can't keep the thread to itself.
             Output::Timeout(at) => {
@@ -286,6 +358,13 @@ fn listen(address: SocketAddr) -> io::Result<(UdpSocket, SocketAddr)> {
     let socket = UdpSocket::from_std(socket.into())?;
     let local = socket.local_addr()?;
     Ok((socket, local))
+}
+
+async fn something_from(inbox: Option<&MediaInbox<Topic>>) {
+    match inbox {
+        Some(inbox) => inbox.arrived().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn sleep_until(at: Option<Instant>) {

@@ -126,6 +126,7 @@ impl Roster {
         self.with(changed.participant_id, |participant| {
             participant.presence = changed.presence;
             participant.offline_reason = changed.reason;
+            participant.unreachable = changed.unreachable;
         });
     }
 

@@ -1,4 +1,5 @@
-//! How many requests a terminal may send over its WebSocket, and a user by HTTP.
+//! How many requests a terminal may send over its connection, a user by HTTP, and an address that has
+//! not said who it is.
 
 use std::time::Instant;
 
@@ -8,24 +9,31 @@ const REQUESTS_PER_SECOND: f64 = 20.0;
 
 /// A token bucket for requests.
 pub(crate) struct Allowance {
+    burst: f64,
+    per_second: f64,
     tokens: f64,
     filled_at: Instant,
 }
 
 impl Allowance {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { tokens: REQUESTS_BURST, filled_at: now }
+        Self::of(REQUESTS_BURST, REQUESTS_PER_SECOND, now)
+    }
+
+    /// One of another size.
+    pub(crate) fn of(burst: f64, per_second: f64, now: Instant) -> Self {
+        Self { burst, per_second, tokens: burst, filled_at: now }
     }
 
     /// True if nothing was taken of late.
     pub(crate) fn is_full(&self, now: Instant) -> bool {
         let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
-        self.tokens + passed * REQUESTS_PER_SECOND >= REQUESTS_BURST
+        self.tokens + passed * self.per_second >= self.burst
     }
 
     pub(crate) fn take(&mut self, now: Instant) -> bool {
         let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
-        self.tokens = (self.tokens + passed * REQUESTS_PER_SECOND).min(REQUESTS_BURST);
+        self.tokens = (self.tokens + passed * self.per_second).min(self.burst);
         self.filled_at = now;
         if self.tokens < 1.0 {
             return false;

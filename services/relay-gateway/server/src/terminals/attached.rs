@@ -6,7 +6,7 @@
 //! participant has come back.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -19,9 +19,13 @@ use tributary_contracts::{
 use tributary_identifiers::{ParticipantId, RelaySessionId};
 use tributary_message_bus::subjects::MeetingScope;
 
-use super::turns::{Turn, Turns, Who};
+use super::{
+    link::Origin,
+    seat::Seat,
+    turns::{Turn, Turns, Who},
+};
 use crate::{
-    media::{MediaHandle, TerminalId},
+    media::{MediaHandle, TerminalId, UplinkId},
     meetings::Hub,
     trust::Hold,
     upstream::Upstream,
@@ -36,7 +40,7 @@ const LEAVE_WAIT: Duration = Duration::from_secs(3);
 type Key = (MeetingScope, ParticipantId);
 
 struct Entry {
-    terminal: TerminalId,
+    seat: Seat,
     generation: u64,
     replaced: Option<oneshot::Sender<()>>,
     // Keeps the meeting's hub alive while the participant may come back.
@@ -53,7 +57,7 @@ struct Entries {
 pub(crate) struct Attachment {
     pub(crate) hub: Arc<Hub>,
     pub(crate) participant: ParticipantId,
-    pub(crate) terminal: TerminalId,
+    pub(crate) seat: Seat,
     who: Who,
     generation: u64,
     /// Resolves when the terminal has come back by another connection.
@@ -122,12 +126,14 @@ impl Attached {
     }
 
     /// A participant has joined by a connection, whose turn it is. An earlier connection of the same
-    /// participant is told that it was replaced; the terminal's place in the media thread stays.
+    /// participant is told that it was replaced; the terminal's place in the media thread stays, and
+    /// goes where the terminal is now.
     pub(crate) fn enter(
         &self,
         hub: &Arc<Hub>,
         participant: ParticipantId,
         who: Who,
+        origin: &Origin,
         _turn: &Turn,
     ) -> Attachment {
         let mut entries = self.entries();
@@ -135,30 +141,52 @@ impl Attached {
         let generation = entries.next;
         let (replace, replaced) = oneshot::channel();
         let key = (hub.scope.clone(), participant);
-        let terminal = match entries.by_key.get_mut(&key) {
+        let carriage = origin.carriage.clone();
+        let seat = match entries.by_key.get_mut(&key) {
             Some(entry) => {
                 entry.generation = generation;
                 if let Some(earlier) = entry.replaced.replace(replace) {
                     // It may be gone already.
                     let _ = earlier.send(());
                 }
-                entry.terminal
+                let seat = Seat { terminal: entry.seat.terminal, carriage };
+                let earlier = std::mem::replace(&mut entry.seat, seat.clone());
+                if earlier.uplink() != seat.uplink() {
+                    earlier.leave_uplink();
+                }
+                seat
             }
             None => {
-                let terminal = TerminalId(generation);
-                let entry =
-                    Entry { terminal, generation, replaced: Some(replace), _hub: hub.clone() };
+                let seat = Seat { terminal: TerminalId(generation), carriage };
+                let (replaced, seat_here) = (Some(replace), seat.clone());
+                let entry = Entry { seat: seat_here, generation, replaced, _hub: hub.clone() };
                 entries.by_key.insert(key, entry);
-                terminal
+                seat
             }
         };
         metrics::gauge!("tributary_relay_terminals").set(entries.by_key.len() as f64);
-        Attachment { hub: hub.clone(), participant, terminal, who, generation, replaced }
+        Attachment { hub: hub.clone(), participant, seat, who, generation, replaced }
+    }
+
+    /// Who is behind an uplink, of these links, by meeting.
+    pub(crate) fn behind(
+        &self,
+        uplink: UplinkId,
+        links: &HashSet<u32>,
+    ) -> HashMap<MeetingScope, Vec<ParticipantId>> {
+        let mut behind = HashMap::<_, Vec<_>>::new();
+        for ((scope, participant), entry) in &self.entries().by_key {
+            let is_behind = entry.seat.carriage.as_ref();
+            if is_behind.is_some_and(|way| way.uplink() == uplink && links.contains(&way.link)) {
+                behind.entry(scope.clone()).or_default().push(*participant);
+            }
+        }
+        behind
     }
 
     /// Forgets a participant unless it has come back meanwhile; true if it was forgotten.
     async fn forget(&self, key: &Key, generation: u64) -> bool {
-        let terminal = {
+        let seat = {
             let mut entries = self.entries();
             match entries.by_key.get(key) {
                 Some(entry) if entry.generation == generation => {}
@@ -166,11 +194,10 @@ impl Attached {
             }
             let entry = entries.by_key.remove(key);
             metrics::gauge!("tributary_relay_terminals").set(entries.by_key.len() as f64);
-            entry.map(|entry| entry.terminal)
+            entry.map(|entry| entry.seat)
         };
-        if let Some(terminal) = terminal {
-            // The thread only ends with the process.
-            let _ = self.media.detach(terminal).await;
+        if let Some(seat) = seat {
+            seat.detach(&self.media).await;
         }
         true
     }
@@ -227,9 +254,10 @@ impl Attached {
 
     /// Keeps a participant that nobody follows muted if it is muted; ends when it is out.
     async fn watch_over(&self, attachment: &Attachment, was_in: WasIn) {
-        let Attachment { hub, participant, terminal, .. } = attachment;
+        let Attachment { hub, participant, seat, .. } = attachment;
         let mut newest = hub.newest();
         let mut was_in = was_in == WasIn::Yes;
+        let mut last = None;
         loop {
             newest.borrow_and_update();
             let sound = hub.sound_of(*participant);
@@ -237,10 +265,14 @@ impl Attached {
                 return;
             }
             was_in |= sound.is_some();
-            if sound.is_some_and(|sound| sound.muted) {
+            if let Some(sound) = &sound
+                && sound.muted
+                && last.as_ref() != Some(sound)
+            {
                 // The thread only ends with the process.
-                let _ = self.media.set_muted(*terminal, true).await;
+                let _ = seat.set_muted(&self.media, true, &sound.talk).await;
             }
+            last = sound;
             // The sender lives as long as the hub.
             if newest.changed().await.is_err() {
                 return;

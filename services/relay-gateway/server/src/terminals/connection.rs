@@ -1,13 +1,10 @@
 //! One terminal's connection: takes requests in order, passes on what happens in its meetings and what
 //! its user is told.
 
-use std::{
-    net::IpAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
+use axum::extract::ws::close_code;
+use bytes::Bytes;
 use prost::Message as _;
 use tokio::time::Instant as Moment;
 use tokio_util::sync::CancellationToken;
@@ -23,13 +20,11 @@ use super::{
     Shared,
     allowance::Allowance,
     attached::WasIn,
-    session::Session,
+    link::{Audience, Heard, Link, LinkEnd, Origin},
+    session::{Pending, Session},
     wake::{Wake, silent_since},
 };
 use crate::refusal::Refused;
-
-/// A terminal that does not take a message in this time is gone.
-const WRITE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// The connection is at its end.
 #[derive(Debug)]
@@ -43,42 +38,43 @@ pub(super) enum End {
     Revoked,
 }
 
-pub(super) struct Connection {
+pub(crate) struct Connection {
     pub(super) session: Session,
     pub(super) asked_at: Moment,
     /// When the terminal has last said something.
     pub(super) heard_at: Moment,
     /// The same, moved on by the time in which nobody listened.
     pub(super) silent_since: Moment,
-    pub(super) socket: WebSocket,
+    pub(super) link: Link,
     pub(super) shutdown: CancellationToken,
     allowance: Allowance,
 }
 
 impl Connection {
-    pub(super) fn new(
+    pub(crate) fn new(
         shared: Arc<Shared>,
-        address: IpAddr,
-        socket: WebSocket,
+        origin: Origin,
+        link: Link,
         shutdown: CancellationToken,
     ) -> Self {
         let now = Moment::now();
         Self {
-            session: Session::new(shared, address),
+            session: Session::new(shared, origin),
             asked_at: now,
             heard_at: now,
             silent_since: now,
-            socket,
+            link,
             shutdown,
             allowance: Allowance::new(Instant::now()),
         }
     }
 
-    pub(super) async fn run(mut self) {
+    pub(crate) async fn run(mut self) {
         let end = self.serve().await;
-        let Self { mut session, socket, heard_at, .. } = self;
+        let Self { mut session, link, heard_at, .. } = self;
+        let heard_at = link.gone_since().unwrap_or(heard_at);
         // Gone for the terminal, however long the registry takes.
-        drop(socket);
+        drop(link);
         let attached = session.shared.attached.clone();
         for participation in session.participations.take_all() {
             let attachment = participation.attachment;
@@ -101,9 +97,7 @@ impl Connection {
             End::Closed(code) => code,
             End::Revoked => close_code::POLICY,
         };
-        let close = self.socket.send(Message::Close(Some(CloseFrame { code, reason: "".into() })));
-        // The other side may be gone already.
-        let _ = tokio::time::timeout(WRITE_TIME_MAX, close).await;
+        self.link.close(code).await;
         end
     }
 
@@ -111,11 +105,18 @@ impl Connection {
         if getrandom::fill(&mut self.session.nonce).is_err() {
             return Err(End::Closed(close_code::ERROR));
         }
+        let Session { shared, origin, .. } = &self.session;
+        // Who is behind another relay has found it already.
+        let suggested_relays = match origin.carriage {
+            Some(_) => Vec::new(),
+            None => shared.relays.suggested(origin.address),
+        };
         let welcome = Welcome {
             nonce: self.session.nonce.to_vec(),
-            relay_id: self.session.shared.relay.to_string(),
-            relay_name: self.session.shared.relay_name.clone(),
+            relay_id: origin.relay.to_string(),
+            relay_name: origin.relay_name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            suggested_relays,
         };
         self.send(0, Body::Welcome(welcome)).await
     }
@@ -124,7 +125,7 @@ impl Connection {
         loop {
             let wake = self.wake().await;
             let began = Moment::now();
-            let heard = matches!(wake, Wake::Message(Some(Ok(_))));
+            let heard = matches!(wake, Wake::Heard(Ok(_)));
             if heard {
                 self.heard_at = began;
             }
@@ -137,19 +138,19 @@ impl Connection {
 
     async fn handle(&mut self, wake: Wake) -> Result<(), End> {
         match wake {
-            Wake::Message(Some(Ok(message))) => self.handle_message(message).await,
-            Wake::Message(Some(Err(error))) => Err(too_large_or_lost(&error)),
-            Wake::Message(None) | Wake::Silence => Err(End::Lost),
+            Wake::Heard(Ok(heard)) => self.handle_message(heard).await,
+            Wake::Heard(Err(LinkEnd::TooLarge)) => Err(End::Closed(close_code::SIZE)),
+            Wake::Heard(Err(LinkEnd::Lost)) | Wake::Silence => Err(End::Lost),
             Wake::News(scope, news) => self.take_news(&scope, news).await,
             Wake::Told(Ok(told)) => self.tell(&told).await,
             Wake::Told(Err(_)) => self.tell_all().await,
             Wake::Shared(answer) => {
-                let request_id =
-                    self.session.sharing.take().map_or(0, |sharing| sharing.request_id);
-                match *answer {
-                    Ok(reply) => self.send(request_id, reply).await,
-                    Err(refused) => self.refuse(request_id, refused).await,
-                }
+                let pending = self.session.sharing.take();
+                self.end_pending(pending, *answer).await
+            }
+            Wake::Introduced(answer) => {
+                let pending = self.session.introducing.take();
+                self.end_pending(pending, *answer).await
             }
             Wake::Lapse => {
                 self.session.end_silences(Moment::now()).await;
@@ -176,17 +177,16 @@ impl Connection {
         }
     }
 
-    async fn handle_message(&mut self, message: Message) -> Result<(), End> {
+    async fn handle_message(&mut self, heard: Heard) -> Result<(), End> {
         if !self.allowance.take(Instant::now()) {
             let text = "too many messages: send at most 20 a second";
             self.refuse(0, Refused::new(RefusalCode::Limit, text)).await?;
             return Err(End::Closed(close_code::POLICY));
         }
-        let payload = match message {
-            Message::Binary(payload) => payload,
-            Message::Close(_) => return Err(End::Lost),
-            Message::Ping(_) | Message::Pong(_) => return Ok(()),
-            Message::Text(_) => {
+        let payload = match heard {
+            Heard::Message(payload) => payload,
+            Heard::Nothing => return Ok(()),
+            Heard::Text => {
                 let text = "messages are binary: encode tributary.terminal.v1.TerminalMessage";
                 return self.refuse(0, Refused::new(RefusalCode::Malformed, text)).await;
             }
@@ -197,6 +197,19 @@ impl Connection {
                 let text = "this is not a tributary.terminal.v1.TerminalMessage";
                 self.refuse(0, Refused::new(RefusalCode::Malformed, text)).await
             }
+        }
+    }
+
+    /// Answers what was carried out meanwhile.
+    async fn end_pending(
+        &mut self,
+        pending: Option<Pending>,
+        answer: Result<Body, Refused>,
+    ) -> Result<(), End> {
+        let request_id = pending.map_or(0, |pending| pending.request_id);
+        match answer {
+            Ok(reply) => self.send(request_id, reply).await,
+            Err(refused) => self.refuse(request_id, refused).await,
         }
     }
 
@@ -225,33 +238,21 @@ impl Connection {
 
     pub(super) async fn send(&mut self, in_reply_to: u64, body: Body) -> Result<(), End> {
         let message = RelayMessage { in_reply_to, body: Some(body), ..RelayMessage::default() };
-        self.write(Message::Binary(message.encode_to_vec().into())).await
+        self.write(message.encode_to_vec().into(), Audience::One).await
     }
 
     /// Says something about a meeting that nobody has asked for.
     pub(super) async fn say(&mut self, meeting_id: String, body: Body) -> Result<(), End> {
         let message = RelayMessage { in_reply_to: 0, body: Some(body), meeting_id };
-        self.write(Message::Binary(message.encode_to_vec().into())).await
+        self.write(message.encode_to_vec().into(), Audience::One).await
     }
 
-    pub(super) async fn write(&mut self, message: Message) -> Result<(), End> {
-        match tokio::time::timeout(WRITE_TIME_MAX, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            _ => Err(End::Lost),
-        }
+    pub(super) async fn write(&mut self, message: Bytes, to: Audience) -> Result<(), End> {
+        self.link.send(message, to).await.map_err(|_| End::Lost)
     }
 }
 
 fn count(refused: &Refused) {
     metrics::counter!("tributary_relay_refusals_total", "code" => refused.code.as_str_name())
         .increment(1);
-}
-
-fn too_large_or_lost(error: &axum::Error) -> End {
-    // The library hides the kind; the size limit is the only one with these words.
-    let text = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    if text.contains("too long") || text.contains("too big") || text.contains("Space limit") {
-        return End::Closed(close_code::SIZE);
-    }
-    End::Lost
 }

@@ -1,7 +1,7 @@
 //! Passes on what happens in a meeting, each event once and in order, to a terminal that is among those
 //! who are told; first what it has missed, then what is new.
 
-use axum::extract::ws::{CloseCode, Message, close_code};
+use axum::extract::ws::{CloseCode, close_code};
 use tonic::Status;
 use tributary_contracts::{
     event::v1::{MeetingEvent, Presence, meeting_event::Body as EventBody},
@@ -13,6 +13,7 @@ use tributary_message_bus::subjects::MeetingScope;
 use super::{
     connection::{Connection, End},
     fate::{Fate, own_fate},
+    link::Audience,
     participations::{News, Participation, roster},
 };
 use crate::{
@@ -114,7 +115,7 @@ impl Connection {
             return Ok(true);
         }
         let is_admitted = participation.note(event);
-        let is_told = participation.is_told(event, &self.session.shared.relay);
+        let is_told = participation.is_told(event, &self.session.origin.relay);
         let joined_at = participation.joined_at;
         let own = participation.attachment.participant;
         if is_admitted {
@@ -123,13 +124,13 @@ impl Connection {
             self.session.put_sound_in_force(scope).await;
         }
         if is_told {
-            self.write(Message::Binary(happening.encoded.clone())).await?;
+            self.write(happening.encoded.clone(), Audience::Many).await?;
         }
         self.send_roster(scope).await?;
         if event.number <= joined_at {
             return Ok(true);
         }
-        let fate = own_fate(event, own, &self.session.shared.relay);
+        let fate = own_fate(event, own, &self.session.origin.relay);
         self.meet_fate(scope, fate).await
     }
 
@@ -192,8 +193,12 @@ impl Connection {
         }
     }
 
-    /// Says who speaks where the terminal is live.
+    /// Says who speaks where the terminal is live; behind an uplink its own relay does, which has it
+    /// from the route plan.
     pub(super) async fn send_speakers(&mut self) -> Result<(), End> {
+        if self.link.is_carried() {
+            return Ok(());
+        }
         let Some(participation) = self.session.participations.live_mut() else { return Ok(()) };
         if participation.waiting {
             return Ok(());

@@ -1,7 +1,8 @@
 //! What a terminal asks for, and who answers it; one file per subject.
 
 mod identity;
-mod in_meeting;
+pub(crate) mod in_meeting;
+pub(super) mod introducing;
 mod joining;
 mod meetings;
 mod notices;
@@ -90,6 +91,9 @@ impl Session {
             Request::Operate(operate) => {
                 return self.operate(id, operate).await.map(|()| None);
             }
+            Request::Introduce(introduce) => {
+                return self.begin_introducing(id, introduce).map(|()| None);
+            }
             Request::GetLogInOptions(_) => self.log_in_options().await,
             Request::LogIn(log_in) => self.log_in(log_in).await,
             Request::EnterAsGuest(guest) => self.enter_as_guest(guest).await,
@@ -120,6 +124,7 @@ impl Session {
             Request::Ping(_) => Ok(Reply::Pong(Pong {})),
             Request::Leave(_) => Ok(Reply::Left(Left {})),
         };
+        self.is_known |= matches!(reply, Ok(Reply::Identity(_)));
         reply.map(Some)
     }
 
@@ -127,6 +132,7 @@ impl Session {
     async fn identity(&mut self, token: &str) -> Result<Identity, Refused> {
         let identity = self.shared.identity(token).await?;
         self.stand_by(identity.provenance());
+        self.is_known = true;
         Ok(identity)
     }
 

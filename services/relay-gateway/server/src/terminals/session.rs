@@ -1,7 +1,7 @@
 //! What a connection has come to: which nonce it was given, by which tokens it stands, and what it
 //! follows.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use tokio::{
     sync::{broadcast, mpsc},
@@ -11,7 +11,10 @@ use tokio::{
 use tributary_contracts::terminal::v1::relay_message::Body;
 use tributary_identifiers::{OrganisationId, UserId};
 
-use super::{Shared, participations::Participations, standing::Standing};
+use super::{
+    Shared, link::Origin, participations::Participations, requests::introducing::Introductions,
+    standing::Standing,
+};
 use crate::{
     notices::{Feed, Sent, Told},
     operations::Stored,
@@ -34,9 +37,9 @@ pub(super) struct Listening {
     pub(super) _feed: Arc<Feed>,
 }
 
-/// A share that is being carried out. It waits for other people's mail servers, and meanwhile the
-/// connection goes on.
-pub(super) struct Sharing {
+/// What is being carried out while the connection goes on: a share, which waits for other people's mail
+/// servers, or an introduction, which waits for another relay.
+pub(super) struct Pending {
     pub(super) request_id: u64,
     pub(super) answer: JoinHandle<Result<Body, Refused>>,
 }
@@ -44,28 +47,35 @@ pub(super) struct Sharing {
 /// The state of one connection.
 pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
-    pub(super) address: IpAddr,
+    pub(super) origin: Origin,
     pub(super) nonce: [u8; NONCE_BYTES],
     pub(super) standing: Standing,
     pub(super) participations: Participations,
     pub(super) listening: Option<Listening>,
-    pub(super) sharing: Option<Sharing>,
+    pub(super) sharing: Option<Pending>,
+    pub(super) introducing: Option<Pending>,
+    pub(super) introductions: Introductions,
+    /// Somebody has shown here who they are.
+    pub(super) is_known: bool,
     /// Given along with operations.
     pub(super) waits: mpsc::Sender<Stored>,
     pub(super) stored: mpsc::Receiver<Stored>,
 }
 
 impl Session {
-    pub(super) fn new(shared: Arc<Shared>, address: IpAddr) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, origin: Origin) -> Self {
         let (waits, stored) = mpsc::channel(STORED_MAX);
         Self {
             shared,
-            address,
+            origin,
             nonce: [0; NONCE_BYTES],
             standing: Standing::default(),
             participations: Participations::default(),
             listening: None,
             sharing: None,
+            introducing: None,
+            introductions: Introductions::default(),
+            is_known: false,
             waits,
             stored,
         }

@@ -12,13 +12,17 @@ use axum::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Shared, connection::Connection};
+use super::{
+    Shared,
+    connection::Connection,
+    link::{Link, Origin},
+};
 use crate::address::client_address;
 
 /// Largest message either way.
 pub(super) const MESSAGE_BYTES_MAX: usize = 64 << 10;
 /// Connections at a time; a relay's media thread carries fewer terminals than this.
-const CONNECTIONS_MAX: usize = 20_000;
+pub(crate) const CONNECTIONS_MAX: usize = 20_000;
 /// What waits to be written before the connection counts as stuck: more than the roster of a full
 /// meeting with the longest names.
 const WRITE_BUFFER_BYTES_MAX: usize = 8 << 20;
@@ -53,7 +57,9 @@ pub(crate) async fn upgrade(
         .max_frame_size(MESSAGE_BYTES_MAX)
         .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
         .on_upgrade(move |socket| {
-            let connection = Connection::new(state.shared, address, socket, state.shutdown);
+            let origin = state.shared.origin(address);
+            let link = Link::WebSocket(Box::new(socket));
+            let connection = Connection::new(state.shared, origin, link, state.shutdown);
             state.connections.track_future(connection.run())
         })
 }
@@ -61,6 +67,18 @@ pub(crate) async fn upgrade(
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
 impl Shared {
+    /// Where a terminal is attached that is attached here.
+    fn origin(&self, address: IpAddr) -> Origin {
+        Origin {
+            relay: self.relay.clone(),
+            relay_name: self.relay_name.clone(),
+            depth: 0,
+            own: false,
+            address,
+            carriage: None,
+        }
+    }
+
     /// The address that a request comes from, as far as the proxies in between are trusted.
     pub(crate) fn address_of(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let values = headers.get_all(FORWARDED_FOR).iter();

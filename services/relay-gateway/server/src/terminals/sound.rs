@@ -7,7 +7,7 @@ use tributary_message_bus::subjects::MeetingScope;
 
 use super::{participations::Participation, session::Session};
 use crate::{
-    media::{Attach, MediaError, MediaHandle},
+    media::{MediaError, MediaHandle},
     meetings::Sound,
 };
 
@@ -52,15 +52,8 @@ impl Participation {
         let known = hub.sound_of(self.attachment.participant);
         // Until it is known, nobody is heard.
         let muted = known.is_none_or(|sound| sound.muted) || self.unanswered.silences();
-        let attach = Attach {
-            terminal: self.attachment.terminal,
-            scope: hub.scope.clone(),
-            participant: self.attachment.participant,
-            muted,
-            held,
-            speakers: hub.speakers.clone(),
-        };
-        media.attach(attach).await?;
+        let own = self.attachment.participant;
+        self.attachment.seat.attach(media, hub, own, muted, held).await?;
         // A talk ends with every attaching.
         self.sound = Some(Sound { muted, talk: Vec::new() });
         Ok(())
@@ -74,17 +67,7 @@ impl Participation {
         if !is_live {
             wanted.talk.clear();
         }
-        let terminal = self.attachment.terminal;
-        if wanted.muted && !last.muted {
-            media.set_muted(terminal, true).await?;
-        }
-        if wanted.talk != last.talk {
-            media.set_talk(terminal, wanted.talk.clone()).await?;
-        }
-        // The floor opens last: a talk may have closed it.
-        if last.muted && !wanted.muted {
-            media.set_muted(terminal, false).await?;
-        }
+        self.attachment.seat.set_sound(media, &last, &wanted).await?;
         self.sound = Some(wanted);
         Ok(())
     }

@@ -1,10 +1,13 @@
 //! Passes on what the user is told outside of meetings, once.
 
-use axum::extract::ws::{Message, close_code};
+use axum::extract::ws::close_code;
 
 use tributary_contracts::terminal::v1::RefusalCode;
 
-use super::connection::{Connection, End};
+use super::{
+    connection::{Connection, End},
+    link::Audience,
+};
 use crate::{notices::Told, refusal::Refused};
 
 impl Connection {
@@ -13,7 +16,7 @@ impl Connection {
         if !listening.sent.note(&told.notice_id) {
             return Ok(());
         }
-        self.write(Message::Binary(told.encoded.clone())).await
+        self.write(told.encoded.clone(), Audience::Many).await
     }
 
     /// The token that the user is told things by has ended, and was not made new on this connection.

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::extract::ws::Message;
 use tokio::{
     sync::broadcast::error::RecvError,
     time::{Instant, sleep_until},
@@ -12,8 +11,9 @@ use tributary_message_bus::subjects::MeetingScope;
 
 use super::{
     connection::Connection,
+    link::{Heard, LinkEnd},
     participations::News,
-    session::{Listening, Session, Sharing},
+    session::{Listening, Pending, Session},
 };
 use crate::{notices::Told, operations::Stored, refusal::Refused, upstream::ACCESS};
 
@@ -25,10 +25,11 @@ const SILENCE_OUTSIDE_MAX: Duration = Duration::from_secs(20);
 const IDLE_MAX: Duration = Duration::from_secs(120);
 
 pub(super) enum Wake {
-    Message(Option<Result<Message, axum::Error>>),
+    Heard(Result<Heard, LinkEnd>),
     News(MeetingScope, News),
     Told(Result<Arc<Told>, RecvError>),
     Shared(Box<Result<Body, Refused>>),
+    Introduced(Box<Result<Body, Refused>>),
     Stored(Stored),
     /// A silence may be over.
     Lapse,
@@ -46,8 +47,9 @@ impl Connection {
         let silence_max = if is_in { SILENCE_MAX } else { SILENCE_OUTSIDE_MAX };
         let silent_at = self.silent_since + silence_max;
         let idle_at = self.asked_at + IDLE_MAX;
-        let Self { socket, shutdown, session, .. } = self;
-        let Session { participations, listening, sharing, stored, .. } = session;
+        let is_watched = !self.link.is_carried();
+        let Self { link, shutdown, session, .. } = self;
+        let Session { participations, listening, sharing, introducing, stored, .. } = session;
         let lapses_at = participations.lapses_at();
         let lapse = async {
             match lapses_at {
@@ -60,7 +62,10 @@ impl Connection {
             tokio::select! {
                 (scope, news) = participations.news() => Wake::News(scope, news),
                 wake = is_told(listening) => wake,
-                answer = is_shared(sharing) => Wake::Shared(Box::new(answer)),
+                answer = is_done(sharing, ACCESS) => Wake::Shared(Box::new(answer)),
+                answer = is_done(introducing, "the other relay") => {
+                    Wake::Introduced(Box::new(answer))
+                }
                 // This connection holds a sender itself.
                 Some(stored) = stored.recv() => Wake::Stored(stored),
             }
@@ -71,8 +76,9 @@ impl Connection {
             biased;
             () = revoked => Wake::Revoked,
             () = shutdown.cancelled() => Wake::Shutdown,
-            message = socket.recv() => Wake::Message(message),
-            () = sleep_until(silent_at) => Wake::Silence,
+            heard = link.recv() => Wake::Heard(heard),
+            // A relay watches over the terminals that are attached to it.
+            () = sleep_until(silent_at), if is_watched => Wake::Silence,
             () = sleep_until(idle_at), if may_be_idle => Wake::Idle,
             () = lapse => Wake::Lapse,
             wake = something => wake,
@@ -91,12 +97,12 @@ async fn is_told(listening: &mut Option<Listening>) -> Wake {
     }
 }
 
-async fn is_shared(sharing: &mut Option<Sharing>) -> Result<Body, Refused> {
-    match sharing {
+async fn is_done(pending: &mut Option<Pending>, service: &str) -> Result<Body, Refused> {
+    match pending {
         None => std::future::pending().await,
-        Some(sharing) => (&mut sharing.answer).await.unwrap_or_else(|error| {
-            tracing::error!(%error, "sharing a meeting");
-            Err(Refused::try_again(ACCESS))
+        Some(pending) => (&mut pending.answer).await.unwrap_or_else(|error| {
+            tracing::error!(%error, service, "a request was not carried out");
+            Err(Refused::try_again(service))
         }),
     }
 }

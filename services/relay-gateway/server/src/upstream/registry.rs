@@ -11,7 +11,7 @@ use tributary_contracts::{
         JoinResponse, LeaveRequest, ListAttachmentsRequest, ListChatRequest, ListEventsRequest,
         ListMeetingsOfUserRequest, ListMembersRequest, ListNoticesRequest, Meeting, Member,
         PutAttachmentRequest, RemoveMembersRequest, RenewRelayRequest, SetMembersRequest,
-        UpdateMeetingRequest,
+        SetReachableRequest, UpdateMeetingRequest,
     },
 };
 use tributary_identifiers::{OrganisationId, UserId};
@@ -155,6 +155,10 @@ impl Upstream {
 
     pub(crate) async fn leave(&self, request: LeaveRequest) -> Result<(), Refused> {
         answered(REGISTRY, self.registry.clone().leave(request).await).map(drop)
+    }
+
+    pub(crate) async fn set_reachable(&self, request: SetReachableRequest) -> Result<(), Status> {
+        self.registry.clone().set_reachable(request).await.map(drop)
     }
 
     pub(crate) async fn roster(&self, scope: &MeetingScope) -> Result<GetRosterResponse, Status> {

@@ -1,6 +1,12 @@
 //! A meeting registry that has every meeting that is asked for. Its logs say what the test says.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
 
 use bytes::Bytes;
 use tokio_stream::{Stream, StreamExt as _};
@@ -24,6 +30,10 @@ pub struct Registry {
     pub leaves: Mutex<Vec<LeaveRequest>>,
     pub created: Mutex<Vec<CreateMeetingRequest>>,
     pub joins: Mutex<Vec<JoinRequest>>,
+    /// Who can be reached or not, as it was said.
+    pub reachable: Mutex<Vec<SetReachableRequest>>,
+    /// How many of the next of these fail.
+    pub reach_failures: AtomicUsize,
     pub chats: Mutex<Vec<ListChatRequest>>,
     /// What the next joins are answered, if not with a participant.
     pub join_refusal: Mutex<Option<Status>>,
@@ -270,6 +280,18 @@ impl RegistryService for Registry {
         }
         self.log(&request.meeting_id.clone(), |log| log.leave(&request));
         answer(LeaveResponse {})
+    }
+
+    async fn set_reachable(
+        &self,
+        request: Request<SetReachableRequest>,
+    ) -> Answer<SetReachableResponse> {
+        let failing = self.reach_failures.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
+        if failing.is_ok() {
+            return Err(Status::unavailable("down"));
+        }
+        self.reachable.lock().unwrap().push(request.into_inner());
+        answer(SetReachableResponse {})
     }
 
     async fn get_roster(&self, request: Request<GetRosterRequest>) -> Answer<GetRosterResponse> {

@@ -18,11 +18,14 @@ mod fake_access;
 mod fake_credential;
 mod fake_log;
 mod fake_registry;
+mod fake_relays;
 mod idle;
 mod lobby;
 mod narrowing;
 mod nats;
+mod neighbour;
 mod notices;
+mod office;
 mod operations;
 #[path = "../media/peer.rs"]
 #[expect(dead_code, reason = "what is heard is looked at by other tests")]
@@ -36,5 +39,8 @@ mod sharing;
 mod sound;
 mod transfers;
 mod two_meetings;
+mod uplink_attacks;
+mod uplink_sessions;
+mod uplink_terminals;
 mod web;
 mod world;

@@ -11,7 +11,8 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tributary_contracts::{
     access::v1::{Role, access_service_server::AccessServiceServer},
     credential::v1::{
-        Revocation, credential_service_server::CredentialServiceServer, revocation::What,
+        Revocation, credential_service_server::CredentialServiceServer,
+        relay_identity_service_server::RelayIdentityServiceServer, revocation::What,
     },
     event::v1::{Audience, Cause, MeetingEvent, meeting_event::Body as EventBody},
     registry::v1::registry_service_server::RegistryServiceServer,
@@ -22,7 +23,7 @@ use tributary_message_bus::{
     permissions::User,
     subjects::{self, MeetingScope},
 };
-use tributary_relay_gateway_server::{Config, Server};
+use tributary_relay_gateway_server::{Config, Server, UplinkConfig};
 use tributary_service_runtime::{Platform, PlatformConfig};
 use tributary_terminal::{Account, Target};
 
@@ -30,6 +31,7 @@ use crate::{
     fake_access::{Access, Verdict},
     fake_credential::{Credential, seconds},
     fake_registry::Registry,
+    fake_relays::Relays,
     nats::{Nats, relay_user},
 };
 
@@ -42,6 +44,9 @@ pub struct World {
     pub credential: Arc<Credential>,
     pub access: Arc<Access>,
     pub registry: Arc<Registry>,
+    pub relays: Arc<Relays>,
+    /// Where relays attach.
+    pub uplink_url: String,
     /// A connection as the registry has it.
     pub registry_bus: ControlBus,
     platform: Platform,
@@ -74,11 +79,13 @@ impl World {
         let access = Arc::new(Access::default());
         let credential = Arc::new(Credential::new(access.clone()));
         let registry = Arc::new(Registry::default());
+        let relays = Arc::new(Relays::default());
         let mut tasks = JoinSet::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let services = format!("http://{}", listener.local_addr().unwrap());
         let server = tonic::transport::Server::builder()
             .add_service(CredentialServiceServer::from_arc(credential.clone()))
+            .add_service(RelayIdentityServiceServer::from_arc(relays.clone()))
             .add_service(AccessServiceServer::from_arc(access.clone()))
             .add_service(RegistryServiceServer::from_arc(registry.clone()))
             .serve_with_incoming(TcpListenerStream::new(listener));
@@ -93,16 +100,33 @@ impl World {
             relay_id: "test".parse().unwrap(),
             listen: ([127, 0, 0, 1], 0).into(),
             udp_listen: ([127, 0, 0, 1], 0).into(),
+            uplink: UplinkConfig { listen: "127.0.0.1:0".to_owned(), ..config.uplink },
             ..config
         };
         let server = Server::load(config, platform.clone()).await.unwrap();
         let url = format!("http://{}", server.address().unwrap());
+        let uplink_url = format!("http://{}", server.uplink_address().unwrap().unwrap());
         tasks.spawn(async { server.run().await.unwrap() });
         let registry_bus = nats.connect(&User::MeetingRegistry).await;
-        let world =
-            Self { url, nats, credential, access, registry, registry_bus, platform, _tasks: tasks };
+        let world = Self {
+            url,
+            nats,
+            credential,
+            access,
+            registry,
+            relays,
+            uplink_url,
+            registry_bus,
+            platform,
+            _tasks: tasks,
+        };
         eventually("the relay is ready", || world.platform.readiness.is_ready()).await;
         world
+    }
+
+    /// Begins the end of the relay.
+    pub fn end(&self) {
+        self.platform.end();
     }
 
     pub async fn account(&self, user: &str) -> Account {

@@ -43,11 +43,18 @@ impl Peer {
 
     /// Says something loud in a section, at once.
     pub fn say(&mut self, section: usize) {
+        self.say_this(section, section as u32);
+    }
+
+    /// The same with a number in it, see [`number`].
+    pub fn say_this(&mut self, section: usize, number: u32) {
         self.said += 1;
+        let mut payload = vec![number as u8; 50];
+        payload[1..5].copy_from_slice(&number.to_be_bytes());
         let audio = OutgoingAudio {
             section,
             media_time: self.said * 960,
-            payload: Bytes::from(vec![section as u8; 50]),
+            payload: payload.into(),
             level: Some(5),
             talkspurt_start: false,
         };
@@ -63,6 +70,11 @@ impl Peer {
     pub fn heard_so_far(&mut self) -> Vec<IncomingAudio> {
         std::iter::from_fn(|| self.heard.try_recv().ok()).collect()
     }
+}
+
+/// The number that something was said with.
+pub fn number(payload: &Bytes) -> u32 {
+    u32::from_be_bytes(payload[1..5].try_into().unwrap())
 }
 
 impl Offering {

@@ -9,13 +9,18 @@ use std::{
 use bytes::Bytes;
 use prost::Message as _;
 use tokio::sync::watch;
-use tributary_contracts::{media::v1 as media, relay::v1::RelayNeeds};
+use tributary_contracts::{
+    media::v1::{self as media, TrackRole},
+    relay::v1::{RelayNeeds, RoutePlan},
+};
 use tributary_identifiers::{ParticipantId, RelayId};
 use tributary_message_bus::{
     MediaBus, MediaInbox, MediaSubscription,
     subjects::{self, MeetingScope},
 };
-use tributary_relay_gateway_server::media::{Attach, MediaConfig, MediaHandle, TerminalId};
+use tributary_relay_gateway_server::media::{
+    Attach, CarriedBy, MediaConfig, MediaHandle, TerminalId,
+};
 use tributary_service_runtime::{NatsConfig, Platform, PlatformConfig};
 use tributary_speaker_selection::Config as SelectionConfig;
 
@@ -54,6 +59,13 @@ impl Nats {
         }
         nats
     }
+}
+
+/// A terminal's peer connection with a relay, when it is up.
+pub async fn connect(media: &MediaHandle, terminal: TerminalId, sections: usize) -> Peer {
+    let (peer, offer) = Peer::offering(sections).await;
+    let answer = media.offer(terminal, offer).await.unwrap();
+    peer.connect(answer).await
 }
 
 /// What comes to the mixer.
@@ -105,13 +117,31 @@ pub fn frame(
     targets: &[u32],
 ) -> media::TrackFrame {
     media::TrackFrame {
-        track: Some(media::Track { role: role.into(), participant_id: who }),
+        track: Some(media::Track { role: role.into(), participant_id: who, room_id: 0 }),
         stream: 1,
         source_ids: sources.to_vec(),
         target_ids: targets.to_vec(),
         level: 20,
         payload: Bytes::from(vec![who as u8 + 1; 60]),
         ..media::TrackFrame::default()
+    }
+}
+
+/// A participant with an open microphone.
+pub fn attaching(
+    terminal: TerminalId,
+    number: u64,
+    participant: u32,
+    carried: Option<CarriedBy>,
+) -> Attach {
+    Attach {
+        terminal,
+        scope: scope(number),
+        participant: ParticipantId(participant),
+        muted: false,
+        held: false,
+        carried,
+        speakers: watch::channel(Vec::new()).0,
     }
 }
 
@@ -129,6 +159,7 @@ impl World {
             udp_advertise: Vec::new(),
             selection: SelectionConfig::default(),
             room,
+            catch_up: Duration::from_secs(2),
         };
         let media = MediaHandle::start(config, &platform).await.unwrap();
         let dependency = platform.readiness.dependency("mixer");
@@ -163,23 +194,14 @@ impl World {
         held: bool,
     ) -> TerminalId {
         let terminal = TerminalId(terminal);
-        let attach = Attach {
-            terminal,
-            scope: scope(number),
-            participant: ParticipantId(participant),
-            muted: false,
-            held,
-            speakers: watch::channel(Vec::new()).0,
-        };
+        let attach = Attach { held, ..attaching(terminal, number, participant, None) };
         self.media.attach(attach).await.unwrap();
         terminal
     }
 
     /// A terminal's peer connection, when it is up.
     pub async fn connect(&self, terminal: TerminalId, sections: usize) -> Peer {
-        let (peer, offer) = Peer::offering(sections).await;
-        let answer = self.media.offer(terminal, offer).await.unwrap();
-        peer.connect(answer).await
+        connect(&self.media, terminal, sections).await
     }
 
     /// The next thing that comes to the mixer.
@@ -225,6 +247,34 @@ impl World {
             }
         };
         tokio::time::timeout(PATIENCE, needs).await.expect("no other needs came to the mixer")
+    }
+
+    /// Sends what comes up in a meeting down again, as a mixer does that hears one voice.
+    pub async fn mix_one(&mut self, number: u64) -> media::SendFrame {
+        self.mix_some(number).await[0].clone()
+    }
+
+    /// The same; all that has come up at once.
+    pub async fn mix_some(&mut self, number: u64) -> Vec<media::SendFrame> {
+        let (of, frames) = self.frames().await;
+        assert_eq!(of, scope(number));
+        for voice in &frames {
+            let who = voice.participant_id;
+            let role =
+                if voice.target_ids.is_empty() { TrackRole::Common } else { TrackRole::Private };
+            let frame = media::TrackFrame {
+                payload: voice.payload.clone(),
+                ..frame(role, who, &[who], &voice.target_ids)
+            };
+            self.send(number, frame);
+        }
+        frames
+    }
+
+    /// Says who gets what.
+    pub fn plan(&self, number: u64, plan: RoutePlan) {
+        let plan = RoutePlan { epoch: EPOCH, ..plan };
+        assert!(self.mixer.publish(&scope(number).plan(&self.relay), plan.encode_to_vec().into()));
     }
 
     /// Sends a frame down as the mixer does.

@@ -67,7 +67,7 @@ fn who_comes_again_talks_to_nobody_in_particular() {
     let mut meeting = meeting(1);
     let now = Instant::now();
     meeting.set_talk(id(1), &[id(3)], now);
-    meeting.attach(id(1), 8, false, now);
+    meeting.attach(Entry { terminal: 8, ..entry(1) }, now);
     assert_eq!(said(&mut meeting, PRIVATE, voice(1, 1, 5), now), Err(Dropped::NoTalk));
     assert_eq!(meeting.set_talk(id(1), &[id(4)], now), Some(now + TALK_GUARD), "3 is guarded");
 }
@@ -125,10 +125,11 @@ fn only_its_targets_get_a_private_voice_and_never_its_talker() {
     let without_source = TrackFrame { sources: vec![], ..whisper(3, &[2, 3], 1920) };
     assert_eq!(receivers(&mut meeting, &without_source, now), [2]);
     let private = Some(Track::Private(id(9)));
+    meeting.set_own_room(Some(5));
     let plan = RoutePlan {
         epoch: 1,
         version: 1,
-        default_track: Track::Private(id(9)),
+        rooms: vec![RoomPlan { room: 5, track: private }],
         exceptions: vec![ParticipantPlan { participant: id(1), track: private }],
         ..RoutePlan::default()
     };
@@ -142,8 +143,9 @@ fn a_private_voice_has_a_section_of_its_own_and_a_third_one_is_dropped() {
     let now = Instant::now();
     let mut sections = |frame: TrackFrame| {
         let mut sections = Vec::new();
-        let crowded = meeting.handle_track(&frame, now, &mut |terminal, delivery| {
-            sections.push((terminal, delivery.section));
+        let crowded = meeting.handle_track(&frame, now, &mut |exit| match exit {
+            Exit::Terminal(terminal, delivery) => sections.push((terminal, delivery.section)),
+            other => panic!("{other:?}"),
         });
         (sections, crowded)
     };
@@ -246,7 +248,7 @@ proptest! {
                 }
                 Act::Attach(who) => {
                     expected[who as usize].set(who, vec![], now);
-                    meeting.attach(id(who), who, false, now);
+                    meeting.attach(entry(who), now);
                 }
                 Act::Mute(who, muted) => meeting.set_muted(id(who), muted),
                 Act::Wait(ms) => now += Duration::from_millis(ms),

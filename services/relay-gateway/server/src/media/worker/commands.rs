@@ -1,13 +1,17 @@
-//! What the control side wants: who is here, live or held, who talks to whom, peer connections.
+//! What the control side wants: who is here, live or held, who talks to whom, peer connections, and which
+//! relays there are.
 
 use std::time::Instant;
 
 use tributary_identifiers::ParticipantId;
-use tributary_relay_gateway_core::Timelines;
+use tributary_relay_gateway_core::{Entry, Timelines};
 use tributary_rtc_session::Session;
 
 use super::{
-    super::{Attach, Command, MediaError, Reply, TerminalId, meetings::MeetingKey},
+    super::{
+        Attach, CarriedBy, Command, MediaError, MediaSettings, Reply, TerminalId,
+        meetings::MeetingKey,
+    },
     Worker,
 };
 
@@ -50,16 +54,50 @@ impl Worker {
             }
             Command::Switch { from, to, reply } => tell(reply, self.switch(from, to)),
             Command::Detach { terminal } => self.detach(terminal),
+            Command::Configure(settings) => self.configure(&settings),
+            Command::OpenUplink { uplink, lanes } => {
+                self.uplinks.open(uplink, lanes);
+                self.tell_all_plans();
+                // What it has sent may have been looked for before it was known.
+                self.arrivals.notify_one();
+            }
+            Command::SetAttached { attached, done } => {
+                self.meetings.set_attached(attached, Instant::now());
+                self.tell_all_plans();
+                // Nobody waits for it any more.
+                let _ = done.send(());
+            }
+            Command::ForgetAll { done } => {
+                for id in self.terminals.ids() {
+                    self.detach(id);
+                }
+                // Nobody waits for it any more.
+                let _ = done.send(());
+            }
+        }
+    }
+
+    fn configure(&mut self, settings: &MediaSettings) {
+        self.meetings.configure(settings);
+        self.meetings.publish_needs(Instant::now());
+        self.tell_all_plans();
+    }
+
+    fn tell_all_plans(&mut self) {
+        let Self { meetings, uplinks, .. } = self;
+        for meeting in meetings.all_mut() {
+            uplinks.tell_plans(meeting);
         }
     }
 
     fn attach(&mut self, attach: Attach) {
-        let Attach { terminal: id, scope, participant, muted, held, speakers } = attach;
-        let key = self.meetings.open(&scope, speakers);
+        let Attach { terminal: id, scope, participant, muted, held, carried, speakers } = attach;
+        let wanted = (self.meetings.key_of(&scope), participant);
         let known = self.terminals.get_mut(id);
-        if known.is_some_and(|known| known.meeting != key || known.participant != participant) {
+        if known.is_some_and(|known| (Some(known.meeting), known.participant) != wanted) {
             self.detach(id);
         }
+        let key = self.meetings.open(&scope, speakers);
         if self.terminals.get_mut(id).is_none() {
             self.terminals.insert(id, key, participant);
             if let Some(meeting) = self.meetings.get_mut(key) {
@@ -69,6 +107,7 @@ impl Worker {
         if let Some(terminal) = self.terminals.get_mut(id) {
             terminal.muted = muted;
         }
+        self.set_carried(id, carried);
         if held {
             self.hold(id);
             self.terminals.set_session(id, None);
@@ -78,13 +117,44 @@ impl Worker {
         self.say_needs(&[key]);
     }
 
+    /// Says where a terminal's media is: with the relay that it is behind, or here.
+    fn set_carried(&mut self, id: TerminalId, carried: Option<CarriedBy>) {
+        let Some(terminal) = self.terminals.get_mut(id) else { return };
+        let before = std::mem::replace(&mut terminal.carried, carried).map(|by| by.uplink);
+        let now = carried.map(|by| by.uplink);
+        let key = terminal.meeting;
+        if before == now {
+            return;
+        }
+        if carried.is_some() {
+            self.terminals.set_session(id, None);
+        }
+        let Some(meeting_id) = self.meetings.get_mut(key).map(|meeting| meeting.meeting_id) else {
+            return;
+        };
+        if let Some(now) = now {
+            self.uplinks.enter(now, meeting_id, key);
+        }
+        if let Some(before) = before {
+            self.uplinks.leave(before, meeting_id);
+        }
+    }
+
     /// Brings a terminal into the sound of its meeting.
     fn enter(&mut self, id: TerminalId, timelines: Option<Timelines>) {
         let Some(terminal) = self.terminals.get_mut(id) else { return };
+        let own_room = self.meetings.own_room();
         let Some(meeting) = self.meetings.get_mut(terminal.meeting) else { return };
         terminal.live = true;
         let now = Instant::now();
-        meeting.enter(id, terminal.participant, terminal.muted, now);
+        let entry = Entry {
+            participant: terminal.participant,
+            terminal: id,
+            muted: terminal.muted,
+            room: terminal.carried.map_or(own_room, |by| by.room),
+            uplink: terminal.carried.map(|by| by.uplink),
+        };
+        meeting.enter(entry, now);
         if let Some(timelines) = timelines {
             meeting.core.carry_on(terminal.participant, timelines, now);
         }
@@ -94,6 +164,7 @@ impl Worker {
     fn hold(&mut self, id: TerminalId) -> Option<Timelines> {
         let terminal = self.terminals.get_mut(id)?;
         terminal.live = false;
+        terminal.absence = std::mem::take(&mut terminal.absence).moved();
         let meeting = self.meetings.get_mut(terminal.meeting)?;
         meeting.core.detach(terminal.participant, id)
     }
@@ -117,6 +188,9 @@ impl Worker {
         let now = Instant::now();
         for key in meetings {
             self.meetings.needs_changed(*key, now);
+            if let Some(meeting) = self.meetings.get_mut(*key) {
+                self.uplinks.tell_plans(meeting);
+            }
         }
         self.meetings.publish_needs(now);
     }
@@ -126,6 +200,9 @@ impl Worker {
         if !terminal.live {
             return Err(MediaError::NotLive);
         }
+        if terminal.carried.is_some() {
+            return Err(MediaError::Carried);
+        }
         let (meeting, participant) = (terminal.meeting, terminal.participant);
         let now = Instant::now();
         let (session, answer) = Session::answer(sdp, &self.candidates, &self.certificate, now)?;
@@ -134,6 +211,7 @@ impl Worker {
         if let Some(meeting) = self.meetings.get_mut(meeting) {
             meeting.core.restart_timelines(participant, sections);
         }
+        self.expect_back(id);
         self.drive(id);
         Ok(answer)
     }
@@ -171,6 +249,7 @@ impl Worker {
     }
 
     fn detach(&mut self, id: TerminalId) {
+        self.set_carried(id, None);
         let Some(terminal) = self.terminals.remove(id) else { return };
         if let Some(meeting) = self.meetings.get_mut(terminal.meeting) {
             meeting.attached = meeting.attached.saturating_sub(1);

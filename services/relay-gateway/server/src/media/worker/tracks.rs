@@ -1,15 +1,17 @@
-//! What comes from the bus: tracks, onto the terminals' timelines, and plans.
+//! What comes from the bus or the parent: tracks, onto the terminals' timelines and to attached relays,
+//! and plans.
 
 use std::time::Instant;
 
 use prost::Message as _;
 use tributary_contracts::{media::v1 as media, relay::v1 as relay};
-use tributary_message_bus::Delivery;
-use tributary_relay_gateway_core::{Track, TrackFrame};
+use tributary_message_bus::{Delivery, MediaInbox};
+use tributary_relay_gateway_core::{Exit, Track, TrackFrame};
 use tributary_rtc_session::OutgoingAudio;
 
 use super::{
     super::{
+        figures::FRAME_OVERHEAD_BYTES,
         latency::unix_us,
         meetings::{MeetingKey, Topic},
         wire,
@@ -21,11 +23,14 @@ use super::{
 const MESSAGES_PER_TURN: usize = 64;
 /// Frames that entered a relay longer ago are not worth hearing.
 const FRAME_AGE_MAX_US: u64 = 1_000_000;
+/// The same of frames from a parent: what holds them up on the way to the ear comes on top.
+const PARENT_FRAME_AGE_MAX_US: u64 = 800_000;
 
 impl Worker {
     pub(super) fn take_messages(&mut self) {
         for _ in 0..MESSAGES_PER_TURN {
-            let Some(Delivery { tag, message }) = self.inbox.pop() else { return };
+            let next = self.inbox.as_ref().and_then(MediaInbox::pop);
+            let Some(Delivery { tag, message }) = next else { return };
             let now = Instant::now();
             match tag {
                 Topic::Common(key) | Topic::Own(key) => {
@@ -34,43 +39,52 @@ impl Worker {
                         continue;
                     }
                     match media::TrackBatch::decode(message.payload) {
-                        Ok(batch) => self.take_tracks(tag, key, batch, now),
+                        Ok(batch) => self.take_tracks(tag, batch, now),
                         Err(_) => self.counters.messages_malformed += 1,
                     }
                 }
-                Topic::Plan(key) => match relay::RoutePlan::decode(message.payload) {
-                    Ok(plan) => self.take_plan(key, plan, now),
-                    Err(_) => self.counters.messages_malformed += 1,
-                },
+                Topic::Plan(_) | Topic::Parent(_) => {
+                    match relay::RoutePlan::decode(message.payload) {
+                        Ok(plan) => self.take_plan(tag, plan, now),
+                        Err(_) => self.counters.messages_malformed += 1,
+                    }
+                }
             }
         }
         // More is waiting, but datagrams come first.
-        self.inbox.arrive();
+        if let Some(inbox) = &self.inbox {
+            inbox.arrive();
+        }
     }
 
-    fn take_tracks(
-        &mut self,
-        topic: Topic,
-        key: MeetingKey,
-        batch: media::TrackBatch,
-        now: Instant,
-    ) {
+    pub(super) fn take_tracks(&mut self, topic: Topic, batch: media::TrackBatch, now: Instant) {
+        let key = topic.meeting();
         let Some(meeting) = self.meetings.get_mut(key) else { return };
         if !meeting.core.admit_epoch(batch.epoch, now) {
             self.counters.frames_stale_epoch += batch.frames.len() as u64;
+            self.figures.frames_stale_epoch += batch.frames.len() as u64;
             return;
         }
-        let gaps = match topic {
-            Topic::Own(_) => &mut meeting.own_gaps,
-            _ => &mut meeting.common_gaps,
+        let (gaps, run) = match topic {
+            Topic::Own(_) => (&mut meeting.own_gaps, batch.epoch),
+            // A parent counts its messages, whoever owns the meeting.
+            Topic::Parent(_) => (&mut meeting.common_gaps, 0),
+            _ => (&mut meeting.common_gaps, batch.epoch),
         };
-        self.counters.track_batches_lost += gaps.missing_before(batch.epoch, batch.sequence);
+        let age_max_us = match topic {
+            Topic::Parent(_) => PARENT_FRAME_AGE_MAX_US,
+            _ => FRAME_AGE_MAX_US,
+        };
+        let missing = gaps.missing_before(run, batch.sequence);
+        self.counters.track_batches_lost += missing;
+        self.figures.messages_lost += missing;
         for frame in batch.frames {
             let ingress_us = frame.ingress_us;
             let now_us = unix_us();
             self.counters.track_frames += 1;
-            if ingress_us.saturating_add(FRAME_AGE_MAX_US) < now_us {
+            if ingress_us.saturating_add(age_max_us) < now_us {
                 self.counters.frames_too_old += 1;
+                self.figures.frames_too_old += 1;
                 continue;
             }
             match wire::track_frame(frame) {
@@ -78,17 +92,50 @@ impl Worker {
                 None => self.counters.messages_malformed += 1,
             }
         }
+        self.flush_uplinks(key, now);
     }
 
-    fn fan_out(&mut self, key: MeetingKey, frame: &TrackFrame, now: Instant, ingress_us: u64) {
-        let Self { meetings, terminals, socket, heard, counters, .. } = self;
+    /// Sends to attached relays what was collected for them.
+    pub(super) fn flush_uplinks(&mut self, key: MeetingKey, now: Instant) {
+        let Some(meeting) = self.meetings.get_mut(key) else { return };
+        let sent = self.uplinks.flush(meeting.meeting_id, meeting.core.epoch(), now);
+        self.figures.carried_frames_out += sent;
+    }
+
+    /// Sends a frame to the terminals that get it; to be followed by [`Self::flush_uplinks`].
+    pub(super) fn fan_out(
+        &mut self,
+        key: MeetingKey,
+        frame: &TrackFrame,
+        now: Instant,
+        ingress_us: u64,
+    ) {
+        let Self {
+            meetings, terminals, uplinks, socket, heard, counters, figures, catch_up, ..
+        } = self;
         let Some(meeting) = meetings.get_mut(key) else { return };
+        let meeting_id = meeting.meeting_id;
         let private = matches!(frame.track, Track::Private(_));
         let mut delivered = false;
-        let crowded = meeting.core.handle_track(frame, now, &mut |id, delivery| {
-            let Some(session) = terminals.get_mut(id).and_then(|t| t.session.as_mut()) else {
-                return;
+        let crowded = meeting.core.handle_track(frame, now, &mut |exit| {
+            let (id, delivery) = match exit {
+                Exit::Terminal(id, delivery) => (id, delivery),
+                Exit::Later(id) => {
+                    if let Some(terminal) = terminals.get_mut(id) {
+                        figures.not_caught_up_frames += terminal.absence.keep(frame, now);
+                    }
+                    return;
+                }
+                Exit::Uplink(id, targets) => {
+                    let frame = wire::passed_on(frame, targets, ingress_us);
+                    return uplinks.collect(id, meeting_id, frame);
+                }
             };
+            let Some(terminal) = terminals.get_mut(id) else { return };
+            if terminal.absence.keeping {
+                figures.not_caught_up_frames += terminal.absence.keep(frame, now);
+            }
+            let Some(session) = terminal.session.as_mut() else { return };
             let audio = OutgoingAudio {
                 section: delivery.section,
                 media_time: delivery.placement.media_time,
@@ -100,11 +147,13 @@ impl Worker {
             if session.send_audio(&audio, now).is_ok() {
                 counters.frames_out += 1;
                 counters.frames_private_out += u64::from(private);
+                figures.delivered_frames += 1;
+                figures.delivered_bytes += frame.payload.len() as u64 + FRAME_OVERHEAD_BYTES;
                 delivered = true;
             } else {
                 counters.frames_undeliverable += 1;
             }
-            drive(id, terminals, socket, heard, counters);
+            drive(id, terminals, socket, heard, counters, catch_up);
         });
         counters.frames_private_crowded += crowded;
         if delivered {
@@ -113,10 +162,16 @@ impl Worker {
         }
     }
 
-    fn take_plan(&mut self, key: MeetingKey, plan: relay::RoutePlan, now: Instant) {
-        let Some(meeting) = self.meetings.get_mut(key) else { return };
-        if meeting.core.handle_plan(wire::route_plan(plan), now) {
-            meeting.speakers.send_replace(meeting.core.speakers().to_vec());
+    pub(super) fn take_plan(&mut self, topic: Topic, plan: relay::RoutePlan, now: Instant) {
+        let Some(meeting) = self.meetings.get_mut(topic.meeting()) else { return };
+        let plan = wire::route_plan(plan);
+        let taken = match topic {
+            Topic::Parent(_) => meeting.core.replace_plan(plan, now),
+            _ => meeting.core.handle_plan(plan, now),
+        };
+        if taken {
+            meeting.announce_speakers();
+            self.uplinks.tell_plans(meeting);
         }
     }
 }

@@ -74,14 +74,19 @@ fn what_participants_do_is_seen_on_them() {
         joined(2),
         Body::Muted(ParticipantMuted { participant_id: 1, muted: true, by_participant_id: 2 }),
         Body::HandChanged(HandChanged { participant_id: 1, raised: true, by_participant_id: 0 }),
-        Body::PresenceChanged(PresenceChanged { participant_id: 1, presence, reason }),
+        Body::PresenceChanged(PresenceChanged {
+            participant_id: 1,
+            presence,
+            reason,
+            unreachable: true,
+        }),
         Body::HostChanged(HostChanged { participant_id: 1, host: true }),
         Body::NameChanged(NameChanged { participant_id: 1, display_name: "Ada".into() }),
         Body::LockChanged(LockChanged { locked: true }),
         Body::SpotlightChanged(SpotlightChanged { participant_id: 2 }),
     ]);
     let one = roster.participant(id(1)).unwrap();
-    assert!(one.muted && one.host);
+    assert!(one.muted && one.host && one.unreachable);
     assert_eq!((one.hand_raised, one.display_name.as_str()), (4, "Ada"));
     assert_eq!(one.presence(), Presence::Offline);
     assert_eq!(one.offline_reason(), OfflineReason::OtherMeeting);

@@ -34,7 +34,7 @@ impl Session {
             user_name: log_in.user_name,
             password: log_in.password,
             key_thumbprint: thumbprint(&log_in.public_key)?,
-            client_address: self.address.to_string(),
+            client_address: self.origin.address.to_string(),
         };
         Ok(Reply::Identity(self.shared.upstream.log_in(request).await?))
     }
@@ -44,7 +44,7 @@ impl Session {
             organisation: self.organisation(),
             display_name: guest.display_name,
             key_thumbprint: thumbprint(&guest.public_key)?,
-            client_address: self.address.to_string(),
+            client_address: self.origin.address.to_string(),
         };
         Ok(Reply::Identity(self.shared.upstream.register_guest(request).await?))
     }
@@ -55,7 +55,7 @@ impl Session {
             provider_id: begin.provider_id,
             redirect_uri: begin.redirect_uri,
             key_thumbprint: thumbprint(&begin.public_key)?,
-            client_address: self.address.to_string(),
+            client_address: self.origin.address.to_string(),
         };
         Ok(Reply::OidcRedirect(self.shared.upstream.begin_oidc_log_in(request).await?))
     }

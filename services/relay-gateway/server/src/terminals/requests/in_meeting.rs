@@ -18,19 +18,23 @@ const CHAT_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 1_024;
 
 impl Session {
     pub(super) async fn media_offer(&self, sdp: String) -> Result<Reply, Refused> {
+        if self.origin.carriage.is_some() {
+            let text = "a peer connection ends at the relay that the terminal is attached to";
+            return Err(Refused::new(RefusalCode::Unsupported, text));
+        }
         let Some(participation) = self.participations.live() else {
             let text = "be live in a meeting first: send `join` or `switch_meeting`";
             return Err(Refused::new(RefusalCode::OutOfOrder, text));
         };
         not_waiting(participation)?;
-        let terminal = participation.attachment.terminal;
+        let terminal = participation.attachment.seat.terminal;
         let sdp = self.shared.media.offer(terminal, sdp).await.map_err(media_refused)?;
         Ok(Reply::MediaAnswer(MediaAnswer { sdp }))
     }
 
     pub(super) async fn switch_meeting(&mut self, switch: SwitchMeeting) -> Result<Reply, Refused> {
         let to = self.participations.named(&switch.meeting_id)?;
-        let (scope, terminal) = (to.scope().clone(), to.attachment.terminal);
+        let (scope, seat) = (to.scope().clone(), to.attachment.seat.clone());
         let switched = Reply::Switched(Switched { meeting_id: scope.meeting.to_string() });
         if self.participations.is_live(&scope) {
             return Ok(switched);
@@ -40,10 +44,10 @@ impl Session {
             return not_waiting(to).map(|()| switched);
         }
         let from = self.participations.live().filter(|from| from.sound.is_some());
-        let from = from.map(|from| (from.scope().clone(), from.attachment.terminal));
+        let from = from.map(|from| (from.scope().clone(), from.attachment.seat.clone()));
         match from {
             Some((left, from)) => {
-                self.shared.media.switch(from, terminal).await.map_err(media_refused)?;
+                from.switch(&self.shared.media, &seat).await.map_err(media_refused)?;
                 self.participations.set_live(&scope);
                 for scope in [&left, &scope] {
                     if let Some(participation) = self.participations.get_mut(scope) {
@@ -99,7 +103,7 @@ pub(super) fn not_waiting(participation: &Participation) -> Result<(), Refused> 
     Ok(())
 }
 
-pub(super) fn media_refused(error: MediaError) -> Refused {
+pub(crate) fn media_refused(error: MediaError) -> Refused {
     match error {
         MediaError::Description(error) => Refused::new(
             RefusalCode::BadSessionDescription,

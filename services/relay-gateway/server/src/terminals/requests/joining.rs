@@ -53,7 +53,7 @@ impl Session {
             password: request.password,
             key_thumbprint,
             share_secret: request.share_secret,
-            client_address: self.address.to_string(),
+            client_address: self.origin.address.to_string(),
             previous_join_credential: request.previous_join_credential,
         };
         let issued = self.shared.upstream.issue_join_credential(request).await?;
@@ -132,7 +132,7 @@ impl Session {
         };
         let id = ParticipantId(participant.participant_id);
         let hub = self.shared.meetings.open(&scope);
-        let attachment = attached.enter(&hub, id, who, &turn);
+        let attachment = attached.enter(&hub, id, who, &self.origin, &turn);
         Ok(Entered { attachment, meeting })
     }
 
@@ -193,12 +193,14 @@ impl Session {
             display_name: claims.display_name.chars().take(NAME_CHARACTERS_MAX).collect(),
             guest: claims.guest,
             key_thumbprint: claims.key_thumbprint.to_string(),
-            relay_id: self.shared.relay.to_string(),
-            relay_name: self.shared.relay_name.clone(),
+            relay_id: self.origin.relay.to_string(),
+            relay_name: self.origin.relay_name.clone(),
             relay_session_id: self.shared.relay_session.to_string(),
             muted: join.muted,
             session_id: join.session_id.clone(),
             held: join.held,
+            relay_depth: self.origin.depth,
+            relay_itself: self.origin.own,
         }
     }
 }

@@ -60,7 +60,7 @@ impl Session {
         let identity = self.identity(&read.identity_token).await?;
         let scope = self.shared.scope(&read.meeting_id)?;
         let shown = Shown { password: read.password, share_secret: read.share_secret };
-        let role = self.shared.admit_reader(&identity, &scope, shown, self.address).await?;
+        let role = self.shared.admit_reader(&identity, &scope, shown, self.origin.address).await?;
         Ok(Reply::MeetingDetails(self.details(&scope, role).await?))
     }
 
@@ -102,7 +102,7 @@ impl Session {
     pub(super) async fn update_meeting(&mut self, update: UpdateMeeting) -> Result<Reply, Refused> {
         let identity = self.identity(&update.identity_token).await?;
         let scope = self.shared.scope(&update.meeting_id)?;
-        self.shared.admit_host(&identity, &scope, self.address).await?;
+        self.shared.admit_host(&identity, &scope, self.origin.address).await?;
         let request = UpdateMeetingRequest {
             organisation: scope.organisation.to_string(),
             meeting_id: scope.meeting.to_string(),
@@ -124,7 +124,7 @@ impl Session {
             let text = "set, remove_user_ids: nobody is named in either";
             return Err(Refused::new(RefusalCode::Malformed, text));
         }
-        self.shared.admit_host(&identity, &scope, self.address).await?;
+        self.shared.admit_host(&identity, &scope, self.origin.address).await?;
         let members = self.set_and_remove(&identity, &scope, change).await;
         let members = members.map_err(Refused::in_meeting)?;
         Ok(Reply::MembersChanged(MembersWereChanged { members }))
@@ -167,7 +167,7 @@ impl Session {
         let identity = self.identity(&delete.identity_token).await?;
         let scope = self.shared.scope(&delete.meeting_id)?;
         // Who attached it may take it away, too: the registry knows.
-        self.shared.admit_member(&identity, &scope, self.address).await?;
+        self.shared.admit_member(&identity, &scope, self.origin.address).await?;
         let request = DeleteAttachmentRequest {
             organisation: scope.organisation.to_string(),
             meeting_id: scope.meeting.to_string(),

@@ -12,7 +12,7 @@ use tributary_message_bus::subjects::MeetingScope;
 
 use super::super::{
     admit::Identity,
-    session::{Session, Sharing},
+    session::{Pending, Session},
 };
 use crate::refusal::Refused;
 
@@ -25,7 +25,7 @@ impl Session {
     ) -> Result<(Identity, MeetingScope), Refused> {
         let identity = self.identity(identity_token).await?;
         let scope = self.shared.scope(meeting_id)?;
-        self.shared.admit_host(&identity, &scope, self.address).await?;
+        self.shared.admit_host(&identity, &scope, self.origin.address).await?;
         Ok((identity, scope))
     }
 
@@ -57,7 +57,7 @@ impl Session {
             let shared = upstream.create_share(request).await;
             Ok(Reply::MeetingShared(shared.map_err(Refused::in_meeting)?))
         });
-        self.sharing = Some(Sharing { request_id, answer });
+        self.sharing = Some(Pending { request_id, answer });
         Ok(())
     }
 

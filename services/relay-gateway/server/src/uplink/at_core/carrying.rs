@@ -1,0 +1,137 @@
+//! Links as connections of this relay.
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use axum::extract::ws::close_code;
+use bytes::Bytes;
+use tokio::{sync::mpsc, time::Instant};
+use tributary_contracts::relay::v1::OpenLink;
+use tributary_identifiers::RelayId;
+
+use super::AtCore;
+use crate::{
+    terminals::{
+        connection::Connection,
+        link::{CarriedLink, CarriedMessage, Link, Origin},
+        socket::CONNECTIONS_MAX,
+    },
+    uplink::{Carriage, Child, links::ids_of},
+};
+
+/// Messages of a link that wait for its connection: what a terminal may send in a row, and more.
+const MESSAGES_MAX: usize = 128;
+
+/// The uplink's end of one link.
+pub(super) struct Carried {
+    /// From the child to the terminal's relay.
+    pub(super) path: Vec<RelayId>,
+    inbox: mpsc::Sender<CarriedMessage>,
+    gone_since: Arc<OnceLock<Instant>>,
+}
+
+impl Carried {
+    /// The terminal is gone, and was there for the last time then.
+    pub(super) fn gone(self, since: Instant) {
+        // The connection sees it when it has taken what came before.
+        let _ = self.gone_since.set(since);
+    }
+}
+
+impl AtCore {
+    /// Runs a connection for a terminal behind a child.
+    pub(super) fn open(&self, child: &Arc<Child>, open: &OpenLink) {
+        let link = open.link_id;
+        if self.shutdown.is_cancelled() {
+            return child.close_link(link, close_code::RESTART);
+        }
+        if self.connections.len() >= CONNECTIONS_MAX {
+            return child.close_link(link, close_code::AGAIN);
+        }
+        let Some((origin, carriage, path)) = self.origin(child, open) else {
+            tracing::warn!(relay = %child.relay, link, "a link comes from a relay that is not there");
+            metrics::counter!("tributary_relay_uplink_links_refused_total").increment(1);
+            return child.close_link(link, close_code::POLICY);
+        };
+        let (inbox, messages) = mpsc::channel(MESSAGES_MAX);
+        let gone_since = Arc::new(OnceLock::new());
+        {
+            let mut lines = self.lines();
+            let Some(line) = lines.get_mut(&child.uplink) else { return };
+            let carried = Carried { path, inbox, gone_since: gone_since.clone() };
+            line.links.insert(link, carried);
+        }
+        let carried = Link::Carried(CarriedLink::new(carriage.clone(), messages, gone_since));
+        let shared = self.shared.clone();
+        let connection = Connection::new(shared, origin, carried, self.shutdown.clone());
+        let lines = self.lines.clone();
+        self.connections.spawn(async move {
+            connection.run().await;
+            lines.forget(carriage.uplink(), link);
+            // Unless it was closed with a better reason.
+            carriage.close(close_code::NORMAL);
+        });
+    }
+
+    /// Where a terminal is attached, if all relays on its way are what they say.
+    fn origin(
+        &self,
+        child: &Arc<Child>,
+        open: &OpenLink,
+    ) -> Option<(Origin, Carriage, Vec<RelayId>)> {
+        let path = ids_of(&open.path).ok()?;
+        if !self.shared.relays.are_behind(child.uplink, &path) {
+            return None;
+        }
+        let relay = path.last()?.clone();
+        let settings = self.shared.relays.settings(&relay)?;
+        let room = settings.room.then(|| relay.room_id());
+        let address: IpAddr = open.client_address.parse().ok()?;
+        let carriage = Carriage { child: child.clone(), link: open.link_id, room };
+        let origin = Origin {
+            relay,
+            relay_name: settings.relay_name,
+            depth: u32::try_from(path.len()).ok()?,
+            own: open.own,
+            address: address.to_canonical(),
+            carriage: Some(carriage.clone()),
+        };
+        Some((origin, carriage, path))
+    }
+
+    /// Passes on what a terminal says. One that says more than may wait is closed.
+    pub(super) fn pass(&self, child: &Arc<Child>, link: u32, message: Bytes) {
+        let passed = {
+            let mut lines = self.lines();
+            let Some(line) = lines.get_mut(&child.uplink) else { return };
+            let Some(carried) = line.links.get(&link) else { return };
+            let bytes = u32::try_from(message.len()).unwrap_or(u32::MAX);
+            let room = line.room.clone().try_acquire_many_owned(bytes);
+            let passed = room.is_ok_and(|room| {
+                let message = CarriedMessage { message, _room: room };
+                carried.inbox.try_send(message).is_ok()
+            });
+            if !passed {
+                line.links.remove(&link);
+            }
+            passed
+        };
+        if !passed {
+            child.close_link(link, close_code::POLICY);
+        }
+    }
+
+    /// A terminal's connection to its relay has ended.
+    pub(super) fn lose(&self, child: &Arc<Child>, link: u32, silent_ms: u64) {
+        let carried = self.lines().get_mut(&child.uplink).and_then(|line| line.links.remove(&link));
+        if let Some(carried) = carried {
+            let now = Instant::now();
+            // Nobody was silent for longer than a day and still there.
+            let silent = Duration::from_millis(silent_ms.min(24 * 3_600_000));
+            carried.gone(now.checked_sub(silent).unwrap_or(now));
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! HTTP requests of terminals behind a child: head first, then the body in pieces, both ways.
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc},
+    time::timeout,
+};
+use tonic::{Status, Streaming};
+use tributary_contracts::relay::v1::{
+    FetchRequest, FetchRequestHead, FetchResponse, FetchResponseHead, fetch_request, fetch_response,
+};
+
+use super::{backend::FetchBody, child::Child};
+
+/// Requests of one child at a time.
+pub(super) const FETCHES_MAX: usize = 32;
+/// How long the head of a request may take.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long the next piece of a body may take, either way.
+const PIECE_TIME_MAX: Duration = Duration::from_secs(30);
+/// Pieces on the way between two.
+const PIECES_AHEAD: usize = 4;
+/// Largest piece, in bytes.
+const PIECE_BYTES_MAX: usize = 16 << 10;
+/// Longest path and query, and all headers, in bytes.
+const HEAD_BYTES_MAX: usize = 16 << 10;
+const HEADERS_MAX: usize = 64;
+
+pub(super) type FetchStream = Pin<Box<dyn Stream<Item = Result<FetchResponse, Status>> + Send>>;
+
+/// A place for one request.
+pub(super) fn place(child: &Arc<Child>) -> Result<OwnedSemaphorePermit, Status> {
+    child.fetches.clone().try_acquire_owned().map_err(|_| {
+        let text = format!("{FETCHES_MAX} requests of this relay are on their way: wait for one");
+        Status::resource_exhausted(text)
+    })
+}
+
+/// Reads the head of a request, and begins with its body.
+pub(super) async fn open(
+    mut parts: Streaming<FetchRequest>,
+) -> Result<(FetchRequestHead, FetchBody), Status> {
+    let first = timeout(HEAD_TIME_MAX, parts.message()).await;
+    let first =
+        first.map_err(|_| Status::deadline_exceeded("the head of the request is late"))??;
+    let Some(fetch_request::Part::Head(head)) = first.and_then(|first| first.part) else {
+        return Err(Status::invalid_argument("the first part must be the head of the request"));
+    };
+    check_head(&head)?;
+    let (pieces, body) = mpsc::channel(PIECES_AHEAD);
+    tokio::spawn(forward(parts, pieces));
+    Ok((head, body))
+}
+
+fn check_head(head: &FetchRequestHead) -> Result<(), Status> {
+    let headers = head.headers.iter().map(|header| header.name.len() + header.value.len());
+    let bytes = head.path.len() + headers.sum::<usize>();
+    if head.headers.len() > HEADERS_MAX || bytes > HEAD_BYTES_MAX {
+        return Err(Status::invalid_argument("the head of the request is too large"));
+    }
+    if !matches!(head.method.as_str(), "GET" | "POST") {
+        return Err(Status::invalid_argument("method: it must be GET or POST"));
+    }
+    if !is_of_a_meeting(&head.path) {
+        return Err(Status::invalid_argument("path: it must be below /meetings/"));
+    }
+    Ok(())
+}
+
+/// Whether a path and query is one of those that terminals may fetch.
+pub(crate) fn is_of_a_meeting(path: &str) -> bool {
+    let only_path = path.split(['?', '#']).next().unwrap_or_default();
+    let is_plain = path.bytes().all(|byte| byte.is_ascii_graphic());
+    // Nothing that another reader might take for a step upwards.
+    let steps = only_path.split('/').any(|part| {
+        part == "."
+            || part == ".."
+            || part.contains('\\')
+            || part.to_ascii_lowercase().contains("%2e")
+            || part.to_ascii_lowercase().contains("%2f")
+    });
+    only_path.starts_with("/meetings/") && is_plain && !steps
+}
+
+async fn forward(mut parts: Streaming<FetchRequest>, pieces: mpsc::Sender<Result<Bytes, Status>>) {
+    loop {
+        let piece = match timeout(PIECE_TIME_MAX, parts.message()).await {
+            Ok(Ok(None)) => return,
+            Ok(Ok(Some(part))) => match part.part {
+                Some(fetch_request::Part::Body(piece)) if piece.len() <= PIECE_BYTES_MAX => {
+                    Ok(piece)
+                }
+                _ => Err(Status::invalid_argument("a part is no piece of at most 16 KiB")),
+            },
+            Ok(Err(status)) => Err(status),
+            Err(_) => Err(Status::deadline_exceeded("the body of the request is late")),
+        };
+        let is_last = piece.is_err();
+        // Waits for as long as the reader likes: an end without an error is a whole body. Nobody reads
+        // on when the request is answered already.
+        if pieces.send(piece).await.is_err() || is_last {
+            return;
+        }
+    }
+}
+
+/// What is left of an answer.
+struct Answer {
+    body: FetchBody,
+    /// The rest of a piece that was too large for one part.
+    rest: Bytes,
+    _place: OwnedSemaphorePermit,
+}
+
+/// The parts of an answer.
+pub(super) fn answer(
+    head: FetchResponseHead,
+    body: FetchBody,
+    place: OwnedSemaphorePermit,
+) -> FetchStream {
+    let head = FetchResponse { part: Some(fetch_response::Part::Head(head)) };
+    let answer = Answer { body, rest: Bytes::new(), _place: place };
+    let body = stream::unfold(Some(answer), |answer| async {
+        let mut answer = answer?;
+        while answer.rest.is_empty() {
+            match timeout(PIECE_TIME_MAX, answer.body.recv()).await {
+                Ok(Some(Ok(piece))) => answer.rest = piece,
+                Ok(Some(Err(status))) => return Some((Err(status), None)),
+                Ok(None) => return None,
+                Err(_) => {
+                    let late = Status::deadline_exceeded("the body of the answer is late");
+                    return Some((Err(late), None));
+                }
+            }
+        }
+        let piece = answer.rest.split_to(answer.rest.len().min(PIECE_BYTES_MAX));
+        let part = FetchResponse { part: Some(fetch_response::Part::Body(piece)) };
+        Some((Ok(part), Some(answer)))
+    });
+    let head = stream::once(std::future::ready(Ok(head)));
+    Box::pin(futures_util::StreamExt::chain(head, body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_below_meetings_is_fetched() {
+        for good in ["/meetings/a/attachments?name=a%20b", "/meetings/a/attendance.csv"] {
+            assert!(is_of_a_meeting(good), "{good}");
+        }
+        for bad in [
+            "/",
+            "/terminal/v1",
+            "/meetings",
+            "meetings/a",
+            "http://other/meetings/a",
+            "/meetings/../status",
+            "/meetings/%2e%2e/status",
+            "/meetings/a\\b",
+            "/meetings/a b",
+            "/meetings/a%2F..",
+            "//meetings/a",
+            "/meetings/ä",
+        ] {
+            assert!(!is_of_a_meeting(bad), "{bad}");
+        }
+    }
+}
