@@ -43,9 +43,9 @@ export async function join(page) {
   await button(page, "Leave").waitFor();
 }
 
-/** Opens the panel of that name in or before a meeting, and resolves with it. */
-export async function openPanel(page, name) {
-  const toggle = button(page, name);
+/** Opens the panel of that name in or before a meeting, and resolves with it; `by` is what opens it. */
+export async function openPanel(page, name, by = name) {
+  const toggle = button(page, by);
   if ((await toggle.getAttribute("aria-expanded")) !== "true") await toggle.click();
   const panel = page.getByRole("region", { name, exact: true });
   await panel.waitFor();

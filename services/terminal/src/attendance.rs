@@ -7,6 +7,7 @@ mod commands;
 mod ending;
 mod media_link;
 mod pace;
+mod relays;
 mod visit;
 
 use std::{
@@ -23,7 +24,7 @@ use tokio::{
 use tributary_identifiers::MeetingId;
 
 use self::{backoff::Backoff, visit::Visit};
-pub(crate) use self::{commands::Command, ending::end_of_stay};
+pub(crate) use self::{commands::Command, ending::end_of_stay, relays::Relays};
 use crate::{
     EndReason, JoinError,
     admission::{Admission, Ticket},
@@ -42,7 +43,7 @@ const MEETINGS_MAX: usize = 2;
 pub(crate) type JoinReport = oneshot::Sender<Result<MeetingId, JoinError>>;
 
 pub(crate) struct Attendance {
-    pub(crate) relay_url: String,
+    pub(crate) relays: Relays,
     pub(crate) join_time_max: Duration,
     pub(crate) admission: Admission,
     /// One for each meeting; the first is told from the others by not being held.
@@ -77,6 +78,7 @@ impl Attendance {
         let deadline = Instant::now() + self.join_time_max;
         let mut backoff = Backoff::default();
         let end = loop {
+            let began = Instant::now();
             let visited = match self.attach_unless_left(&mut commands).await {
                 None => Visited::Over(EndReason::Left),
                 Some(Ok((connection, joined))) => {
@@ -85,13 +87,19 @@ impl Attendance {
                     let had_arrived = matches!(visited, Visited::Lost { had_arrived: true });
                     if had_arrived {
                         backoff = Backoff::default();
+                        self.relays.succeeded();
+                    } else {
+                        self.relays.failed(began, Instant::now());
                     }
                     if !matches!(visited, Visited::Over(_)) {
                         self.board.lost(had_arrived);
                     }
                     visited
                 }
-                Some(Err(error)) => Visited::Failed(error),
+                Some(Err(error)) => {
+                    self.relays.failed(began, Instant::now());
+                    Visited::Failed(error)
+                }
             };
             match visited {
                 Visited::Over(end) => break end,
@@ -110,7 +118,7 @@ impl Attendance {
                     }
                 }
             }
-            let wait = backoff.next();
+            let wait = self.relays.shortened(backoff.next(), Instant::now());
             if self.meanwhile_left(&mut commands, sleep(wait)).await.is_none() {
                 break EndReason::Left;
             }

@@ -3,6 +3,7 @@
 //! What a program may want to read is one JSON object in the last line of the standard output; what a
 //! person may want to read on the way goes to the standard error.
 
+mod discover;
 mod join;
 mod refusal;
 mod report;
@@ -34,6 +35,8 @@ enum Command {
     ///
     /// The last line of the standard output is a JSON object with `meeting_id` and `link`.
     CreateMeeting(CreateMeetingArgs),
+    /// List the relays that are announced in the local network
+    Discover(discover::DiscoverArgs),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -100,6 +103,9 @@ struct JoinArgs {
     /// Leave after so many seconds
     #[arg(long, value_name = "N", value_parser = seconds)]
     seconds: Option<f64>,
+    /// Another relay, for when the first one is gone; repeat for more
+    #[arg(long = "other-relay", value_name = "URL")]
+    other_relays: Vec<String>,
     /// Own address for media; by default the one from which the relay is reached
     #[arg(long, value_name = "IP")]
     local_address: Option<IpAddr>,
@@ -125,6 +131,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::Join(args) => join::run(*args).await,
         Command::CreateMeeting(args) => create_meeting(args).await,
+        Command::Discover(args) => discover::run(args).await,
     }
 }
 
@@ -247,10 +254,12 @@ mod tests {
             "hello",
             "--raise-hand",
             "--check-in",
+            "--other-relay",
+            "http://s",
         ]);
         let Command::Join(join) = args.unwrap().command else { panic!("another command") };
         assert_eq!(join.listen_for, [440.0, 550.0]);
-        assert_eq!(join.seconds, Some(2.5));
+        assert_eq!((join.seconds, join.other_relays), (Some(2.5), vec!["http://s".to_owned()]));
         assert_eq!(
             (join.chat.as_deref(), join.raise_hand, join.check_in),
             (Some("hello"), true, true)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tributary_audio::{DECODED_SAMPLES_MAX, Decoder, FRAME_SAMPLES, ToneMeter};
 use tributary_rtc_session::IncomingAudio;
 
-use crate::{SECTIONS, Section, recording::Recording};
+use crate::{Concealment, SECTIONS, Section, playout::Playout, recording::Recording};
 
 /// Longer without a packet is a pause.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -52,6 +52,8 @@ pub struct Hearing {
     /// The longest time between two packets that belong one after the other, by their RTP times: a
     /// measure of jitter and of interruptions.
     pub stall_max: Duration,
+    /// What a receiver with a fixed delay of 100 ms would have had to conceal.
+    pub concealment: Concealment,
 }
 
 impl Hearing {
@@ -71,6 +73,7 @@ impl Hearing {
         self.bytes += other.bytes;
         self.lost += other.lost;
         self.undecodable += other.undecodable;
+        self.concealment = self.concealment.and(other.concealment);
         self.pauses += other.pauses;
         self.pause_max = self.pause_max.max(other.pause_max);
         self.stall_max = self.stall_max.max(other.stall_max);
@@ -109,7 +112,10 @@ impl Ear {
 
     /// A new peer connection: numbers start anew.
     pub(crate) fn start_stream(&mut self) {
-        self.0.iter_mut().for_each(|ear| ear.previous = None);
+        for ear in &mut self.0 {
+            ear.previous = None;
+            ear.playout.start_stream();
+        }
     }
 
     pub(crate) fn push(&mut self, audio: &IncomingAudio, now: Instant) {
@@ -152,6 +158,7 @@ struct SectionEar {
     recording: Option<Recording>,
     decoded: Box<[f32; DECODED_SAMPLES_MAX]>,
     previous: Option<(u32, u32)>,
+    playout: Playout,
     /// Milliseconds heard of each tone, as noticed last.
     noticed_ms: Vec<u64>,
 }
@@ -166,11 +173,13 @@ impl SectionEar {
             recording: record.then(|| Recording::new(now)),
             decoded: Box::new([0.0; DECODED_SAMPLES_MAX]),
             previous: None,
+            playout: Playout::default(),
             noticed_ms: vec![0; listen_for_hz.len()],
         }
     }
 
     fn push(&mut self, audio: &IncomingAudio, now: Instant) {
+        self.playout.push(audio.media_time, audio.level, now);
         let missing = self.count(audio, now);
         let Some(missing) = missing else { return };
         let Some(decoder) = &mut self.decoder else { return };
@@ -230,11 +239,16 @@ impl SectionEar {
     }
 
     fn hearing(&self) -> Hearing {
-        Hearing { tone_ms: self.meter.heard_ms().collect(), ..self.hearing.clone() }
+        Hearing {
+            tone_ms: self.meter.heard_ms().collect(),
+            concealment: self.playout.counted(),
+            ..self.hearing.clone()
+        }
     }
 
     fn reset(&mut self) {
         self.hearing = Hearing::default();
+        self.playout.reset();
         self.meter.reset();
         self.noticed_ms.fill(0);
     }

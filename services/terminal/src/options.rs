@@ -70,6 +70,8 @@ impl std::fmt::Debug for MeetingTarget {
 pub struct Options {
     /// The relay: `ws://host:port/terminal/v1` or `http://host:port`.
     pub relay_url: String,
+    /// Other relays, tried in turn when one lets nobody in for 3 s.
+    pub other_relay_urls: Vec<String>,
     /// Who.
     pub identity: IdentitySource,
     /// Which meeting.
@@ -86,7 +88,7 @@ pub struct Options {
     pub record: bool,
     /// Keep the last [`PACKETS_MAX`](crate::PACKETS_MAX) packets sent and received.
     pub record_packets: bool,
-    /// The own address for media; not the unspecified one.
+    /// The own address for media; the unspecified one: that from which the relay is reached.
     pub local_address: IpAddr,
     /// How long joining may take, all attempts together.
     pub join_time_max: Duration,
@@ -110,6 +112,7 @@ impl Options {
     ) -> Self {
         Self {
             relay_url: relay_url.into(),
+            other_relay_urls: Vec::new(),
             identity,
             meeting,
             muted: false,
@@ -118,7 +121,7 @@ impl Options {
             listen_for_hz: Vec::new(),
             record: false,
             record_packets: false,
-            local_address: Ipv4Addr::LOCALHOST.into(),
+            local_address: Ipv4Addr::UNSPECIFIED.into(),
             join_time_max: Duration::from_secs(15),
             media: true,
             key: None,

@@ -36,12 +36,18 @@ pub struct Person {
     pub checked_in: Option<SystemTime>,
     /// May use the host's operations.
     pub host: bool,
+    /// How many relays lie between the core and its own relay, that one included: 0 behind a core relay.
+    pub relay_depth: u32,
+    /// It is its relay itself: a room's device.
+    pub relay_itself: bool,
+    /// Its relay can't be reached for now: it is away, whatever it has chosen.
+    pub unreachable: bool,
 }
 
 impl Person {
-    /// True unless it is away, offline or waiting.
+    /// True unless it is away, offline, waiting or out of reach.
     pub fn is_online(&self) -> bool {
-        matches!(self.presence, Presence::Unspecified | Presence::Online)
+        !self.unreachable && matches!(self.presence, Presence::Unspecified | Presence::Online)
     }
 }
 
@@ -60,6 +66,9 @@ impl From<Participant> for Person {
             hand_raised: participant.hand_raised,
             checked_in: participant.checked_in_at.map(system_time),
             host: participant.host,
+            relay_depth: participant.relay_depth,
+            relay_itself: participant.relay_itself,
+            unreachable: participant.unreachable,
         }
     }
 }

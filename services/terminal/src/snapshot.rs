@@ -234,6 +234,7 @@ impl Snapshot {
                 self.change(changed.participant_id, |person| {
                     person.presence = changed.presence();
                     person.offline_reason = changed.reason();
+                    person.unreachable = changed.unreachable;
                 });
             }
             Happened::HandChanged(changed) => self.change(changed.participant_id, |person| {

@@ -25,7 +25,7 @@ use tributary_rtc_session::DescriptionError;
 use crate::{
     EndReason, Event, Options, Person, Section, Snapshot,
     admission::{Admission, Ticket},
-    attendance::{Attendance, Command, Media, end_of_stay},
+    attendance::{Attendance, Command, Media, Relays, end_of_stay},
     board::{Board, Known},
     hearing::Ear,
     media::{self, Desk, LinkState, lock},
@@ -136,7 +136,7 @@ impl Terminal {
         let board = Arc::new(Board::new(desk, key, options.record_events));
         let (report, reported) = oneshot::channel();
         let attendance = Attendance {
-            relay_url: options.relay_url,
+            relays: Relays::new(options.relay_url, options.other_relay_urls),
             join_time_max: options.join_time_max,
             admission,
             tickets: vec![Ticket::new(options.meeting, options.session_id, false)],

@@ -11,6 +11,7 @@ use crate::{
     config::Config,
     launch::{Role, launch},
     nats_config,
+    relay::{self, Asked},
 };
 
 /// The exit code of a process whose configuration can't be used, as for flags that can't.
@@ -32,6 +33,8 @@ pub enum Command {
     Mixer(ConfigArgs),
     /// Run a relay gateway: where terminals attach, and the web client
     RelayGateway(ConfigArgs),
+    /// Run an edge relay: an office, a room or a desk on one outbound connection
+    Relay(relay::Args),
     /// Print a nats-server configuration with a user and permissions for each service
     NatsConfig(nats_config::Args),
     /// Join or create a meeting without a browser
@@ -41,6 +44,7 @@ pub enum Command {
 impl Command {
     /// Does what was asked for.
     pub async fn run(self) -> ExitCode {
+        let mut join = None;
         let (role, args) = match self {
             Self::All(args) => (Role::All, args),
             Self::Credential(args) => (Role::Credential, args),
@@ -48,6 +52,18 @@ impl Command {
             Self::AccessControl(args) => (Role::AccessControl, args),
             Self::Mixer(args) => (Role::Mixer, args),
             Self::RelayGateway(args) => (Role::RelayGateway, args),
+            Self::Relay(args) => match args.asked() {
+                Asked::Run(args, meeting) => {
+                    join = meeting;
+                    (Role::EdgeRelay, *args)
+                }
+                Asked::Question(question) => {
+                    return match question.answer().await {
+                        Ok(text) => print(&text),
+                        Err(error) => fail(&format!("{error:#}"), 1),
+                    };
+                }
+            },
             Self::NatsConfig(args) => {
                 return match nats_config::render(&args) {
                     Ok(text) => print(&text),
@@ -66,7 +82,7 @@ impl Command {
             Err(error) => return fail(&format!("{error:#}"), EXIT_UNUSABLE),
         };
         match args.report(&config) {
-            Ok(None) => launch(role, config).await,
+            Ok(None) => launch(role, config, join).await,
             Ok(Some(report)) => print(&report),
             Err(error) => fail(&error.to_string(), EXIT_UNUSABLE),
         }

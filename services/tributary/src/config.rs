@@ -42,8 +42,10 @@ pub struct Config {
     pub access_control: tributary_access_control_server::Config,
     /// The mixer.
     pub mixer: tributary_mixer_server::Config,
-    /// The relay gateway.
+    /// The relay gateway; an edge relay too.
     pub relay: tributary_relay_gateway_server::Config,
+    /// The edge relay's way to its parent.
+    pub edge: tributary_relay_gateway_server::edge::config::Config,
 }
 
 impl Default for Config {
@@ -64,6 +66,7 @@ impl Default for Config {
             access_control: tributary_access_control_server::Config::default(),
             mixer: tributary_mixer_server::Config::default(),
             relay: tributary_relay_gateway_server::Config::default(),
+            edge: tributary_relay_gateway_server::edge::config::Config::default(),
         }
     }
 }
@@ -78,8 +81,16 @@ impl Config {
         role: Role,
         env: impl IntoIterator<Item = (String, String)>,
     ) -> anyhow::Result<Self> {
-        let mut config: Self = config::load(args, env)?;
-        let faults = config.faults();
+        let mut config: Self = if role == Role::EdgeRelay {
+            config::load_without_peers(args, env)?
+        } else {
+            config::load(args, env)?
+        };
+        let mut faults = config.faults();
+        if role == Role::EdgeRelay {
+            let certificate = config.relay.certificate_file.is_some();
+            faults.extend(config.edge.edge_faults(config.relay.listen, certificate));
+        }
         anyhow::ensure!(faults.is_empty(), "configuration: {}", faults.join("; "));
         if role == Role::All {
             config.call_own_services();
@@ -91,6 +102,7 @@ impl Config {
     fn faults(&self) -> Vec<String> {
         let mut faults = self.mixer.faults();
         faults.extend(self.relay.faults());
+        faults.extend(self.edge.faults());
         faults.extend(self.meeting_registry.check().err().map(|fault| fault.to_string()));
         faults.extend(self.access_control.check().err().map(|fault| fault.to_string()));
         faults.extend(self.credential.check().err().map(|fault| fault.to_string()));
@@ -225,6 +237,26 @@ mod tests {
     fn what_fits_but_cannot_work_is_refused() {
         let error = load(Role::Credential, &[("TRIBUTARY_MIXER__BITRATE", "1")]).unwrap_err();
         assert!(error.to_string().contains("mixer.bitrate"), "{error}");
+    }
+
+    #[test]
+    fn an_edge_relay_needs_no_secrets_of_ones_own_but_a_parent_and_a_certificate() {
+        let public = [
+            ("TRIBUTARY_RELAY__UDP_LISTEN", "0.0.0.0:8081"),
+            ("TRIBUTARY_RELAY__UDP_ADVERTISE", "192.0.2.1:8081"),
+            ("TRIBUTARY_RELAY__LISTEN", "0.0.0.0:8443"),
+        ];
+        let error = load(Role::EdgeRelay, &public).unwrap_err().to_string();
+        assert!(
+            error.contains("--upstream") && error.contains("relay.certificate_file"),
+            "{error}"
+        );
+        assert!(!error.contains("security."), "{error}");
+        let mut whole = public.to_vec();
+        whole.push(("TRIBUTARY_EDGE__UPSTREAM", "https://a.example, https://b.example:7443"));
+        whole.push(("TRIBUTARY_EDGE__PLAINTEXT_TERMINALS", "true"));
+        let config = load(Role::EdgeRelay, &whole).unwrap();
+        assert_eq!(config.edge.upstream, ["https://a.example", "https://b.example:7443"]);
     }
 
     #[test]

@@ -3,9 +3,14 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use tributary_service_runtime::{Assembly, Platform, run};
+use tributary_service_runtime::{Assembly, Platform, run, telemetry};
 
-use crate::config::Config;
+use tributary_terminal::Target;
+
+use crate::{config::Config, relay::participant::attend};
+
+/// What `relay diag` finds of the log.
+const LOG_LINES_KEPT: usize = 500;
 
 /// What a process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +21,7 @@ pub enum Role {
     AccessControl,
     Mixer,
     RelayGateway,
+    EdgeRelay,
 }
 
 impl Role {
@@ -28,17 +34,22 @@ impl Role {
             Self::AccessControl => "access-control",
             Self::Mixer => "mixer",
             Self::RelayGateway => "relay-gateway",
+            Self::EdgeRelay => "edge-relay",
         }
     }
 
     fn includes(self, service: Self) -> bool {
-        self == service || self == Self::All
+        self == service || self == Self::All && service != Self::EdgeRelay
     }
 }
 
-/// Runs a process in this role until it is told to end.
-pub async fn launch(role: Role, config: Config) -> ExitCode {
-    run(role.name(), config.platform(), |platform| assemble(role, config, platform)).await
+/// Runs a process in this role until it is told to end; an edge relay may be in a meeting itself.
+pub async fn launch(role: Role, config: Config, join: Option<Target>) -> ExitCode {
+    if role == Role::EdgeRelay {
+        // Where a relay stands there is often nobody who collects logs.
+        telemetry::keep_recent_lines(LOG_LINES_KEPT);
+    }
+    run(role.name(), config.platform(), |platform| assemble(role, config, join, platform)).await
 }
 
 /// Loads a server, if the role includes it, and adds what it answers and does.
@@ -55,7 +66,13 @@ macro_rules! add {
     };
 }
 
-async fn assemble(role: Role, config: Config, platform: Platform) -> anyhow::Result<Assembly> {
+async fn assemble(
+    role: Role,
+    config: Config,
+    join: Option<Target>,
+    platform: Platform,
+) -> anyhow::Result<Assembly> {
+    use tributary_relay_gateway_server::edge;
     use {
         tributary_access_control_server as access_control,
         tributary_credential_server as credential,
@@ -63,10 +80,34 @@ async fn assemble(role: Role, config: Config, platform: Platform) -> anyhow::Res
         tributary_relay_gateway_server as relay_gateway,
     };
     let mut assembly = Assembly::default();
+    if role == Role::EdgeRelay {
+        let own = join.map(|meeting| own_participant(&config, meeting)).transpose()?;
+        let server = edge::Server::load(config.edge, config.relay, platform.clone())
+            .await
+            .context("loading the edge relay")?;
+        if let Some((meeting, name)) = own {
+            let address = server.address()?;
+            assembly.work("participant", attend(meeting, name, address, platform));
+        }
+        assembly.work(role.name(), server.run());
+        return Ok(assembly);
+    }
     add!(assembly, role, MeetingRegistry, meeting_registry, config.meeting_registry, platform);
     add!(assembly, role, AccessControl, access_control, config.access_control, platform);
     add!(assembly, role, Credential, credential, config.credential, platform);
     add!(assembly, role, Mixer, mixer, config.mixer, platform);
     add!(assembly, role, RelayGateway, relay_gateway, config.relay, platform);
     Ok(assembly)
+}
+
+/// The meeting and the name of the relay itself; it comes by loopback and without TLS.
+fn own_participant(config: &Config, meeting: Target) -> anyhow::Result<(Target, String)> {
+    let listen = config.relay.listen.ip();
+    anyhow::ensure!(
+        (listen.is_loopback() || listen.is_unspecified())
+            && config.relay.certificate_file.is_none(),
+        "--join: the relay reaches itself by 127.0.0.1 without TLS: relay.listen must be 127.0.0.1 or \
+         0.0.0.0, without relay.certificate_file"
+    );
+    Ok((meeting, config.relay.name.clone()))
 }

@@ -5,6 +5,7 @@ mod command;
 mod config;
 mod launch;
 mod nats_config;
+mod relay;
 
 use clap::Parser as _;
 

@@ -32,7 +32,7 @@ describe("route", () => {
     [`#/m/42/${SECRET.slice(1)}`, ""],
     ["#/m/42/a link that was cut", ""],
   ])("%s leads to meeting 42 with secret “%s”", (hash, secret) => {
-    expect(routeOf(hash)).toEqual({ kind: "meeting", meetingId: "42", secret });
+    expect(routeOf(hash)).toMatchObject({ kind: "meeting", meetingId: "42", secret });
   });
 
   it.each([
@@ -57,11 +57,28 @@ describe("route", () => {
     ["https://meet.example/#/m/77/", ""],
     ["77", ""],
   ])("of what is pasted as “%s” the secret is “%s”", (input, secret) => {
-    expect(meetingAddressOf(input)).toEqual({ meetingId: "77", secret });
+    expect(meetingAddressOf(input)).toMatchObject({ meetingId: "77", secret });
+  });
+
+  it.each([
+    [`https://meet.example/#/m/77/${SECRET}?relay=office-a`, SECRET, "office-a"],
+    ["https://meet.example/?name=Ada#/m/77?relay=room_3", "", "room_3"],
+    [`Come: https://meet.example/#/m/77/${SECRET}?relay=office-a. See you`, SECRET, "office-a"],
+    [`https://meet.example/?relay=query#/m/77/${SECRET}`, SECRET, ""],
+    [`https://meet.example/#/m/77/${SECRET}?relay=${"x".repeat(65)}`, SECRET, ""],
+    [`https://meet.example/#/m/77/${SECRET}?relay=`, SECRET, ""],
+  ])("of what is pasted as “%s” the relay is the one in the fragment", (input, secret, relay) => {
+    expect(meetingAddressOf(input)).toEqual({ meetingId: "77", secret, relay });
   });
 
   it("reads back what it writes", () => {
     expect(routeOf(meetingHash("77", SECRET))).toMatchObject({ meetingId: "77", secret: SECRET });
+    expect(routeOf(meetingHash("77", SECRET, "office-a"))).toEqual({
+      kind: "meeting",
+      meetingId: "77",
+      secret: SECRET,
+      relay: "office-a",
+    });
     expect(meetingHash("77")).toBe("#/m/77");
   });
 

@@ -184,4 +184,46 @@ describe("connection", () => {
     expect(heard).toEqual(["43 speakers", "42 event", "42 refusal"]);
     expect(connection.open).toBe(true);
   });
+
+  describe("to a relay", () => {
+    async function near(script: Script): Promise<[Connection, Line]> {
+      const line = new Line(script, "relay");
+      const opening = Connection.open(line);
+      line.welcome();
+      return [await opening, line];
+    }
+
+    it("says nothing by which somebody could pass for this person", async () => {
+      const [connection, line] = await near(pong);
+      const asked = [
+        connection.request("logIn", { userName: "ada", password: "secret" }),
+        connection.request("enterAsGuest", { displayName: "Ada" }),
+        connection.request("createMeeting", { identityToken: "token", password: "secret" }),
+        connection.request("updateMeeting", { identityToken: "token", password: "secret" }),
+        connection.request("readMeeting", { identityToken: "token", shareSecret: "secret" }),
+        connection.request("requestJoinCredential", { identityToken: "token" }),
+        connection.request("refreshIdentity", { identityToken: "token" }),
+        connection.request("receiveNotices", { identityToken: "token" }),
+        connection.request("introduce", { relayId: "other" }),
+      ];
+      for (const request of asked) await expect(request).rejects.toThrow("nothing for a relay");
+      expect(line.heard).toEqual([]);
+      expect(connection.open).toBe(true);
+    });
+
+    it("waits for as long as the relay holds what it can't pass on, but not to come in", async () => {
+      const [connection] = await near(pong);
+      const chat = expect(connection.request("readChat", {})).rejects.toMatchObject({
+        how: "silent",
+      });
+      await vi.advanceTimersByTimeAsync(39_900);
+      expect(connection.open).toBe(true);
+      await vi.advanceTimersByTimeAsync(200);
+      await chat;
+      const [another] = await near(pong);
+      const join = expect(another.request("join", {})).rejects.toMatchObject({ how: "silent" });
+      await vi.advanceTimersByTimeAsync(10_000);
+      await join;
+    });
+  });
 });

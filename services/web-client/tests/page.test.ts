@@ -13,7 +13,7 @@ import { initialState, reduce } from "../src/session/state";
 import type { SessionAction, SessionState } from "../src/session/state";
 import { meeting, participant, snapshotWith } from "./meetings";
 
-const at = (meetingId: string): Route => ({ kind: "meeting", meetingId, secret: "" });
+const at = (meetingId: string): Route => ({ kind: "meeting", meetingId, secret: "", relay: "" });
 const start: Route = { kind: "start" };
 const follow = (state: SessionState, ...actions: SessionAction[]) => actions.reduce(reduce, state);
 const joining = (meetingId: string, held: boolean): SessionAction => ({

@@ -1,4 +1,4 @@
-// A relay for tests: the other end of the socket, scripted.
+// The core or a relay for tests: the other end of the transport, scripted.
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { MessageInitShape } from "@bufbuild/protobuf";
@@ -7,7 +7,7 @@ import {
   TerminalMessageSchema,
 } from "../src/gen/tributary/terminal/v1/terminal_pb";
 import type { TerminalMessage } from "../src/gen/tributary/terminal/v1/terminal_pb";
-import type { Socket } from "../src/session/connection";
+import type { Channel, Transport } from "../src/session/transport";
 
 export type Body = Exclude<TerminalMessage["body"], { case: undefined }>;
 export type Said = Exclude<MessageInitShape<typeof RelayMessageSchema>["body"], undefined>;
@@ -16,11 +16,9 @@ export type Said = Exclude<MessageInitShape<typeof RelayMessageSchema>["body"], 
 export type Script = (body: Body, line: Line) => Said | undefined;
 
 /** One connection, seen from the relay. */
-export class Line implements Socket {
-  binaryType: BinaryType = "arraybuffer";
-  onmessage: Socket["onmessage"] = null;
-  onclose: Socket["onclose"] = null;
-  onerror: Socket["onerror"] = null;
+export class Line implements Transport {
+  onmessage: Transport["onmessage"] = null;
+  onclose: Transport["onclose"] = null;
   readonly heard: Body[] = [];
   closed = false;
   /** Of the last request. */
@@ -28,7 +26,10 @@ export class Line implements Socket {
   /** The network swallows what the relay answers. */
   hold = false;
 
-  constructor(private readonly script: Script) {}
+  constructor(
+    private readonly script: Script,
+    readonly reach: Transport["reach"] = "core",
+  ) {}
 
   say(body: Said, inReplyTo = 0n, meetingId = ""): void {
     const relayMessage = create(RelayMessageSchema, { inReplyTo, body, meetingId });
@@ -38,7 +39,7 @@ export class Line implements Socket {
   }
 
   raw(data: unknown): void {
-    this.onmessage?.call(this as never, { data } as MessageEvent);
+    this.onmessage?.(data);
   }
 
   /** What comes unasked about a meeting. */
@@ -46,17 +47,18 @@ export class Line implements Socket {
     this.say(body, 0n, meetingId);
   }
 
-  welcome(): void {
-    this.say({ case: "welcome", value: { nonce: new Uint8Array(32).fill(9), relayName: "Hall" } });
+  welcome(more: Extract<Said, { case: "welcome" }>["value"] = {}): void {
+    const nonce = new Uint8Array(32).fill(9);
+    this.say({ case: "welcome", value: { nonce, relayId: "core", relayName: "Hall", ...more } });
   }
 
   drop(): void {
     this.closed = true;
-    this.onclose?.call(this as never, { code: 1006 } as CloseEvent);
+    this.onclose?.("code 1006");
   }
 
-  send(data: unknown): void {
-    const { requestId, body } = fromBinary(TerminalMessageSchema, data as Uint8Array);
+  send(data: Uint8Array<ArrayBuffer>): void {
+    const { requestId, body } = fromBinary(TerminalMessageSchema, data);
     if (body.case === undefined) throw new Error("a request without a body");
     this.heard.push(body);
     if (body.case !== "ping") this.lastId = requestId;
@@ -70,5 +72,40 @@ export class Line implements Socket {
 
   count(kind: Body["case"]): number {
     return this.heard.filter((body) => body.case === kind).length;
+  }
+}
+
+/** How a relay nearby takes an introduction. */
+export type Manner =
+  /** It answers, and the channel opens. */
+  | "answers"
+  /** It answers, and nothing comes through. */
+  | "blocked"
+  /** Nobody hears of it again. */
+  | "silent"
+  /** The core knows that it is not there. */
+  | "refused";
+
+/** The channel to a relay, seen from the relay. */
+export class NearLine extends Line implements Channel {
+  accepted: string | undefined;
+  welcomed: () => void = () => {};
+
+  constructor(
+    script: Script,
+    readonly sdp: string,
+  ) {
+    super(script, "relay");
+  }
+
+  offer(): Promise<string> {
+    return Promise.resolve(this.sdp);
+  }
+
+  accept(answer: string): Promise<void> {
+    if (this.closed) return Promise.reject(new Error("closed"));
+    this.accepted = answer;
+    queueMicrotask(() => this.welcomed());
+    return Promise.resolve();
   }
 }

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { movementBetween, newsBetween } from "../src/meeting/announcements";
 import { groupsOf } from "../src/meeting/groups";
 import { EMPTY_ROSTER, handsOf, rosterOf, withEvent, withSpeakers } from "../src/meeting/roster";
-import type { Change, Participant, Roster } from "../src/meeting/roster";
+import { shownPresence } from "../src/meeting/participant";
+import type { Change, Participant, Presence, Roster } from "../src/meeting/roster";
 import { absentMembers } from "../src/presence/absent";
 import { after, event, participant, snapshotWith, stayWith } from "./meetings";
 
@@ -81,7 +82,13 @@ describe("roster", () => {
   it("knows presence, check-in, hosts and names as told last", () => {
     const roster = follow(
       start(participant(1), participant(2)),
-      { kind: "presence", participantId: 1, presence: "offline", reason: "interrupted" },
+      {
+        kind: "presence",
+        participantId: 1,
+        presence: "offline",
+        reason: "interrupted",
+        unreachable: false,
+      },
       { kind: "checkedIn", participantId: 1 },
       { kind: "host", participantId: 2, host: true },
       { kind: "named", participantId: 2, displayName: "Dr. Two" },
@@ -94,6 +101,25 @@ describe("roster", () => {
     });
     expect(roster.participants.get(2)).toMatchObject({ host: true, displayName: "Dr. Two" });
     expect(roster.locked).toBe(true);
+  });
+
+  it("shows as away who is cut off, whatever they have chosen, until they can be reached", () => {
+    const cutOff = (presence: Presence, unreachable: boolean): Change => ({
+      kind: "presence",
+      participantId: 1,
+      presence,
+      reason: undefined,
+      unreachable,
+    });
+    const shown = (roster: Roster) => shownPresence(roster.participants.get(1) ?? participant(1));
+    const roster = start(participant(1));
+    expect(shown(roster)).toBe("online");
+    const lost = follow(roster, cutOff("online", true));
+    expect(shown(lost)).toBe("away");
+    // What it has chosen stays known: its page compares it to what is wished.
+    expect(lost.participants.get(1)).toMatchObject({ presence: "online", unreachable: true });
+    expect(shown(follow(lost, cutOff("offline", true)))).toBe("offline");
+    expect(shown(follow(lost, cutOff("online", false)))).toBe("online");
   });
 
   it("keeps who waits in the lobby apart, until let in or sent away", () => {
@@ -134,6 +160,26 @@ describe("groups", () => {
     expect(groups.map((group) => group.name)).toEqual(["Office C", "Office A", "Office B"]);
     expect(groups[0]?.own).toBe(true);
     expect(groups[0]?.participants.map((p) => p.id)).toEqual([4, 2]);
+  });
+
+  it("have the relay's own participant as their head, and count it as nobody", () => {
+    const device = participant(9, "a", { relayItself: true, relayDepth: 2 });
+    const people = [participant(1, "a", { relayDepth: 2 }), participant(4, "a"), device];
+    const [group] = groupsOf(people, 4, "en");
+    expect(group?.participants.map((p) => p.id)).toEqual([9, 4, 1]);
+    expect(group).toMatchObject({ own: true, depth: 2, device: { id: 9 } });
+    expect(group?.picture.map((p) => p.id)).toEqual([4, 1]);
+    const [alone] = groupsOf([device], undefined, "en");
+    expect(alone?.picture.map((p) => p.id)).toEqual([9]);
+    expect(groupsOf([participant(1)], 1, "en")[0]).toMatchObject({ depth: 0, device: undefined });
+  });
+
+  it("are unreachable when all of them are", () => {
+    const cutOff = (id: number, unreachable: boolean) => participant(id, "a", { unreachable });
+    const unreachable = (...people: Participant[]) =>
+      groupsOf(people, undefined, "en")[0]?.unreachable;
+    expect(unreachable(cutOff(1, true), cutOff(2, true))).toBe(true);
+    expect(unreachable(cutOff(1, true), cutOff(2, false))).toBe(false);
   });
 
   it("have a picture of up to four, who is there first", () => {
@@ -179,13 +225,41 @@ describe("announcements", () => {
     });
   });
 
+  it("tell of a relay that is cut off, and that is back, once for all behind it", () => {
+    const change = (number: bigint, participantId: number, unreachable: boolean) =>
+      event(number, {
+        kind: "presence",
+        participantId,
+        presence: "online",
+        reason: undefined,
+        unreachable,
+      });
+    const before = stayWith(participant(1, "b"), participant(2, "b"));
+    const lost = after(before, change(11n, 1, true), change(12n, 2, true));
+    expect(newsBetween(before, lost)).toMatchObject({ cutOff: ["Office B"], reachable: [] });
+    const back = after(lost, change(13n, 1, false), change(14n, 2, false));
+    expect(newsBetween(lost, back)).toMatchObject({ cutOff: [], reachable: ["Office B"] });
+  });
+
   it("tell what others did, once", () => {
     const before = stayWith(participant(4, "a", { presence: "away" }));
     const now = after(
       before,
       event(11n, hand(1, true)),
-      event(12n, { kind: "presence", participantId: 2, presence: "away", reason: undefined }),
-      event(13n, { kind: "presence", participantId: 4, presence: "online", reason: undefined }),
+      event(12n, {
+        kind: "presence",
+        participantId: 2,
+        presence: "away",
+        reason: undefined,
+        unreachable: false,
+      }),
+      event(13n, {
+        kind: "presence",
+        participantId: 4,
+        presence: "online",
+        reason: undefined,
+        unreachable: false,
+      }),
       event(14n, { kind: "chat", fromId: 1, fromName: "Person 1", text: "hello", toIds: [] }),
       event(15n, { kind: "chat", fromId: 3, fromName: "Person 3", text: "hi", toIds: [] }),
       event(16n, { kind: "talk", participantId: 2, targetIds: [3] }),
@@ -194,6 +268,8 @@ describe("announcements", () => {
     expect(newsBetween(before, now)).toEqual({
       joined: [],
       left: [],
+      cutOff: [],
+      reachable: [],
       hands: ["Person 1"],
       away: ["Person 2"],
       back: ["Person 4"],
@@ -201,7 +277,16 @@ describe("announcements", () => {
       waiting: ["Person 9"],
       messages: 1,
     });
-    const nothing = { joined: [], left: [], hands: [], away: [], back: [], privately: [] };
+    const nothing = {
+      joined: [],
+      left: [],
+      cutOff: [],
+      reachable: [],
+      hands: [],
+      away: [],
+      back: [],
+      privately: [],
+    };
     expect(newsBetween(now, now)).toEqual({ ...nothing, waiting: [], messages: 0 });
   });
 });

@@ -22,8 +22,8 @@ import type { Stay } from "../src/session/stay";
 import { TabMemory } from "../src/session/tab";
 import { NameBook } from "../src/members/names";
 import type { Identity } from "../src/session/wire";
-import { Line } from "./relay";
-import type { Body, Said } from "./relay";
+import { Line, NearLine } from "./relay";
+import type { Body, Manner, Said } from "./relay";
 import { FakeStorage } from "./storage";
 
 export const guest: Identity = {
@@ -52,7 +52,16 @@ export const refusal = (code: RefusalCode): Said => ({
 
 /** A session with a relay that says yes, unless told otherwise for the next such request. */
 export class World {
+  /** Connections to the core. */
   readonly lines: Line[] = [];
+  /** Channels to relays nearby. */
+  readonly near: NearLine[] = [];
+  /** Relays nearby, and how they take introductions. */
+  readonly relays = new Map<string, Manner>();
+  /** Ids of the relays that the core suggests. */
+  suggested: string[] = [];
+  /** The core can't be reached. */
+  coreGone = false;
   readonly muted = new Store(false);
   readonly saved: (Identity | undefined)[] = [];
   readonly interrupted = new Store(false);
@@ -94,7 +103,8 @@ export class World {
       memory: this.memory,
       operations: new OperationMemory(this.storage),
       postponed: new PostponedMemory(this.storage),
-      openSocket: () => this.open(),
+      openTransport: () => this.open(),
+      openChannel: () => this.openNear(),
       audio: {
         muted: this.muted,
         interrupted: this.interrupted,
@@ -122,8 +132,15 @@ export class World {
     return line;
   }
 
+  /** The last channel to a relay. */
+  get channel(): NearLine {
+    const line = this.near.at(-1);
+    if (line === undefined) throw new Error("no channel yet");
+    return line;
+  }
+
   said<K extends Body["case"]>(kind: K): Values[K][] {
-    const bodies = this.lines.flatMap((line) => line.heard);
+    const bodies = [...this.lines, ...this.near].flatMap((line) => line.heard);
     return bodies.filter((body) => body.case === kind).map((body) => body.value as Values[K]);
   }
 
@@ -184,8 +201,32 @@ export class World {
   private open(): Line {
     const line = new Line((body, at) => this.answer(body, at));
     this.lines.push(line);
-    queueMicrotask(() => line.welcome());
+    const suggestedRelays = this.suggested.map((relayId) => ({
+      relayId,
+      relayName: `Office ${relayId}`,
+    }));
+    queueMicrotask(() => (this.coreGone ? line.drop() : line.welcome({ suggestedRelays })));
     return line;
+  }
+
+  private openNear(): NearLine {
+    const line = new NearLine((body, at) => this.answer(body, at), `offer ${this.near.length}`);
+    this.near.push(line);
+    return line;
+  }
+
+  private introduce({ relayId, sdp }: Values["introduce"], core: Line): Said | undefined {
+    const known = ["logIn", "enterAsGuest", "requestJoinCredential"] as const;
+    if (!known.some((kind) => core.count(kind) > 0)) return refusal(RefusalCode.NOT_LOGGED_IN);
+    const manner = this.relays.get(relayId) ?? "refused";
+    const line = this.near.find((one) => one.sdp === sdp);
+    if (manner === "refused") return refusal(RefusalCode.TRY_AGAIN);
+    if (manner === "silent" || line === undefined) return undefined;
+    const nonce = new Uint8Array(32).fill(5);
+    if (manner === "answers") {
+      line.welcomed = () => line.welcome({ nonce, relayId, relayName: `Office ${relayId}` });
+    }
+    return { case: "introduced", value: { sdp: `answer of ${relayId}` } };
   }
 
   private answer(body: Body, line: Line): Said | undefined {
@@ -268,6 +309,8 @@ export class World {
         return { case: "left", value: {} };
       case "ping":
         return { case: "pong", value: {} };
+      case "introduce":
+        return this.introduce(body.value, line);
       default:
         return undefined;
     }

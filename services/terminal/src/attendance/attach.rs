@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use tokio::time::timeout;
 use tributary_identifiers::MeetingId;
 
 use super::Attendance;
@@ -15,7 +16,13 @@ use crate::{
 
 impl Attendance {
     pub(super) async fn attach(&mut self) -> Result<(Connection, Vec<MeetingId>), JoinError> {
-        let connection = Connection::connect(&self.relay_url).await?;
+        let connecting = Connection::connect(self.relays.current());
+        let connection = match self.relays.patience() {
+            Some(patience) => {
+                timeout(patience, connecting).await.map_err(|_| JoinError::TimedOut)??
+            }
+            None => connecting.await?,
+        };
         self.tickets.sort_by_key(|ticket| ticket.held);
         let mut joined = Vec::new();
         let mut at = 0;

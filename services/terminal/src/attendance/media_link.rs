@@ -6,6 +6,7 @@ use super::{Visited, visit::Visit};
 use crate::{
     JoinError,
     media::{Command, LinkState},
+    protocol::local_address_towards,
 };
 
 /// How long ICE and DTLS may take.
@@ -50,7 +51,11 @@ impl Visit<'_> {
         if self.link != Link::None || !is_wanted {
             return Ok(());
         }
-        let local = media.local_address;
+        let local = match media.local_address {
+            any if any.is_unspecified() => local_address_towards(self.stay.relays.current()).await,
+            address => Ok(address),
+        };
+        let local = local.map_err(|error| Visited::Failed(error.into()))?;
         let link = self.stay.admission.link(&self.connection, local).await;
         let link = link.map_err(Visited::Failed)?;
         let number = link.number;

@@ -12,9 +12,7 @@ use tributary_contracts::event::v1::{MeetingEvent, meeting_event::Body as Happen
 use tributary_identifiers::ParticipantId;
 
 use super::{JoinArgs, print_json, progress, refusal, report::Report, secret};
-use crate::{
-    AudioSource, Event, MeetingTarget, OperateError, Options, Outcome, Target, Terminal, protocol,
-};
+use crate::{AudioSource, Event, MeetingTarget, OperateError, Options, Outcome, Target, Terminal};
 
 pub(super) async fn run(args: JoinArgs) -> anyhow::Result<()> {
     let meeting = MeetingTarget::Existing(target(&args)?);
@@ -24,12 +22,10 @@ pub(super) async fn run(args: JoinArgs) -> anyhow::Result<()> {
     options.talk = args.talk;
     options.listen_for_hz.clone_from(&args.listen_for);
     options.record = args.record.is_some();
-    options.local_address = match args.local_address {
-        Some(address) => address,
-        None => {
-            protocol::local_address_towards(&args.relay.relay).await.context("find the relay")?
-        }
-    };
+    options.other_relay_urls.clone_from(&args.other_relays);
+    if let Some(address) = args.local_address {
+        options.local_address = address;
+    }
     let joined_at = Instant::now();
     let joining = Terminal::join(options).await.map_err(refusal::of_join);
     let terminal = joining.context("join the meeting")?;

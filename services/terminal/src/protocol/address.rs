@@ -31,7 +31,9 @@ pub(crate) async fn local_address_towards(relay_url: &str) -> Result<IpAddr, Con
 /// or a meeting's link.
 pub(super) fn web_socket_url(relay_url: &str) -> Result<String, ConnectError> {
     let (authority, folder) = authority_and_folder(relay_url)?;
-    Ok(format!("ws://{authority}{folder}{PATH}"))
+    let without_fragment = relay_url.split('#').next().unwrap_or_default();
+    let query = without_fragment.split_once('?').map(|(_, query)| format!("?{query}"));
+    Ok(format!("ws://{authority}{folder}{PATH}{}", query.unwrap_or_default()))
 }
 
 /// `host:port` of a relay, and the path below which it serves, empty mostly.
@@ -62,6 +64,7 @@ mod tests {
         check("ws://127.0.0.1:8080/terminal/v1", "ws://127.0.0.1:8080/terminal/v1");
         check("http://127.0.0.1:8080", "ws://127.0.0.1:8080/terminal/v1");
         check("http://relay.example/#/m/123", "ws://relay.example/terminal/v1");
+        check("http://relay.example/?a=b#/m/123?c", "ws://relay.example/terminal/v1?a=b");
         check("http://relay.example/office/terminal/v1", "ws://relay.example/office/terminal/v1");
     }
 

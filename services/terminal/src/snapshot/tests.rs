@@ -53,6 +53,7 @@ fn what_people_do_is_seen() {
             participant_id,
             presence: Presence::Offline.into(),
             reason: OfflineReason::Interrupted.into(),
+            unreachable: true,
         }),
         Happened::HandChanged(HandChanged { participant_id, raised: true, by_participant_id: 0 }),
         Happened::CheckedIn(CheckedIn { participant_id }),

@@ -60,6 +60,43 @@ async fn a_draining_relay_is_joined_again() {
 }
 
 #[tokio::test]
+async fn a_relay_that_restarts_is_joined_again_and_no_other() {
+    let relay = StubRelay::start().await;
+    let sibling = relay.sibling().await;
+    let mut options = guest(&relay);
+    options.other_relay_urls = vec![sibling.url.clone()];
+    let a = Terminal::join(options).await.unwrap();
+    let before = a.participant_id();
+    drop(sibling);
+    relay.restart();
+    a.wait_until(|s| s.connections == 2 && s.connected, SOON).await.unwrap();
+    assert_eq!(a.participant_id(), before);
+}
+
+#[tokio::test]
+async fn a_relay_that_is_gone_or_silent_is_left_for_the_next_one() {
+    let relay = StubRelay::start().await;
+    // Takes connections and never says anything.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent_url = format!("http://{}", silent.local_addr().unwrap());
+    let sibling = relay.sibling().await;
+    let mut options = guest(&relay);
+    options.other_relay_urls = vec![silent_url, sibling.url.clone()];
+    let a = Terminal::join(options).await.unwrap();
+    let before = a.participant_id();
+    a.chat("before", &[]).await.unwrap();
+    let cursor = a.snapshot().cursor;
+    drop(relay);
+    a.wait_until(|s| s.connections == 2 && s.connected, 2 * SOON).await.unwrap();
+    assert_eq!(a.participant_id(), before);
+    let rejoined = sibling.joins().pop().unwrap();
+    assert_eq!(rejoined.cursor, cursor);
+    assert_eq!(sibling.count("request_join_credential"), 1, "the credential goes along");
+    a.chat("after", &[]).await.unwrap();
+    assert_eq!(a.snapshot().repeated_events, 0);
+}
+
+#[tokio::test]
 async fn an_expired_credential_is_replaced_and_an_expired_identity_too() {
     let relay = StubRelay::start().await;
     let a = Terminal::join(guest(&relay)).await.unwrap();

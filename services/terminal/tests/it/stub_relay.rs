@@ -18,13 +18,20 @@ use tokio::{
     sync::broadcast,
     task::JoinSet,
 };
-use tokio_tungstenite::{WebSocketStream, accept_async, tungstenite::Message};
+use tokio_tungstenite::{
+    WebSocketStream, accept_async,
+    tungstenite::{
+        Message,
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
+};
 use tributary_contracts::{
     event::v1::meeting_event,
     operation::v1::Operation,
     terminal::v1::{
-        Join, Left, MediaAnswer, OperationReceived, Pong, Refusal, RefusalCode, RelayMessage,
-        Switched, TerminalMessage, Welcome, relay_message::Body as Reply, terminal_message::Body,
+        Draining, Join, Left, MediaAnswer, OperationReceived, Pong, Refusal, RefusalCode,
+        RelayMessage, Switched, TerminalMessage, Welcome, relay_message::Body as Reply,
+        terminal_message::Body,
     },
 };
 use tributary_identifiers::MeetingId;
@@ -77,6 +84,8 @@ enum Order {
     /// There are new events.
     News,
     DropConnections,
+    /// As a relay does that restarts (RFC 6455 §7.4).
+    Restart,
     CloseMedia,
 }
 
@@ -154,6 +163,16 @@ impl StubRelay {
         Self { url, shared, _tasks: tasks }
     }
 
+    /// Another relay of the same platform: the same meetings and participants.
+    pub async fn sibling(&self) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let shared = Arc::clone(&self.shared);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(accept(listener, Arc::clone(&shared)));
+        Self { url, shared, _tasks: tasks }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap()
     }
@@ -187,6 +206,11 @@ impl StubRelay {
     /// Cuts all WebSockets, and the media with them, without a goodbye.
     pub fn drop_connections(&self) {
         self.order(Order::DropConnections);
+    }
+
+    /// Says that it drains and closes with code 1012, but goes on letting terminals in.
+    pub fn restart(&self) {
+        self.order(Order::Restart);
     }
 
     /// Ends all peer connections and keeps the WebSockets.
@@ -265,6 +289,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) -> Gone {
         relay_id: "stub".into(),
         relay_name: "Stub".into(),
         version: "0".into(),
+        ..Welcome::default()
     };
     send(&mut socket, 0, Reply::Welcome(welcome)).await?;
     let mut guest = Guest::default();
@@ -273,6 +298,11 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) -> Gone {
             order = orders.recv() => match order.unwrap() {
                 Order::Say(message) => write(&mut socket, &message).await?,
                 Order::DropConnections => return None,
+                Order::Restart => {
+                    send(&mut socket, 0, Reply::Draining(Draining {})).await?;
+                    let frame = CloseFrame { code: CloseCode::Restart, reason: "".into() };
+                    return socket.close(Some(frame)).await.ok();
+                }
                 Order::News | Order::CloseMedia => {}
             },
             message = socket.next() => {
@@ -357,6 +387,7 @@ fn kind(body: &Body) -> &'static str {
         Body::ReceiveNotices(_) => "receive_notices",
         Body::DismissNotice(_) => "dismiss_notice",
         Body::DeleteAttachment(_) => "delete_attachment",
+        Body::Introduce(_) => "introduce",
     }
 }
 

@@ -10,5 +10,6 @@
 
 mod all;
 mod configuration;
+mod edge;
 mod life;
 mod process;

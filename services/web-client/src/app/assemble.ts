@@ -15,6 +15,7 @@ import { toShow } from "../notices/notices";
 import { PostponedMemory } from "../notices/postponed";
 import { SystemNotifier, browserDesktop } from "../notices/system";
 import { OperationMemory } from "../operations/memory";
+import { DataChannel } from "../session/data-channel";
 import { Desk } from "../session/desk";
 import { loadIdentity, saveIdentity } from "../session/identity";
 import { keysAvailable } from "../session/key";
@@ -23,6 +24,8 @@ import type { TabKey } from "../session/keyring";
 import { Session } from "../session/session";
 import { meetingIdAt } from "../session/state";
 import { TabMemory } from "../session/tab";
+import type { Channel, Transport } from "../session/transport";
+import { WebSocketTransport } from "../session/web-socket";
 import type { Identity } from "../session/wire";
 import { pageBeat } from "./beat";
 import type { Services } from "./context";
@@ -85,7 +88,8 @@ function servicesFor(
   }
   const names = new NameBook(storage);
   const session = new Session({
-    openSocket,
+    openTransport,
+    openChannel: "RTCPeerConnection" in window ? openChannel : undefined,
     beat: pageBeat(),
     audio: link,
     memory,
@@ -174,10 +178,14 @@ function followPage({ session, navigation, microphone, notifier, mini }: Service
   addEventListener("keydown", () => microphone.wake());
 }
 
-function openSocket(): WebSocket {
+function openTransport(): Transport {
   const url = new URL("/terminal/v1", location.href);
   url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-  return new WebSocket(url);
+  return new WebSocketTransport(new WebSocket(url));
+}
+
+function openChannel(): Channel {
+  return new DataChannel(new RTCPeerConnection());
 }
 
 /** The tab's storage; undefined where the browser forbids it. */

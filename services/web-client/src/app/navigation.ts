@@ -1,4 +1,5 @@
-// Goes from screen to screen by the address, and keeps the secrets of links that were opened.
+// Goes from screen to screen by the address, and keeps the secrets of links that were opened, and the
+// relays that they name.
 
 import { Store } from "./store";
 import { meetingHash, routeOf } from "./route";
@@ -18,8 +19,8 @@ export class Navigation {
     this.go("#/");
   }
 
-  toMeeting(meetingId: string, secret = ""): void {
-    this.go(meetingHash(meetingId, secret));
+  toMeeting(meetingId: string, secret = "", relay = ""): void {
+    this.go(meetingHash(meetingId, secret, relay));
   }
 
   /** The same place in the history: what is shown has changed, nobody has gone anywhere. */
@@ -36,8 +37,11 @@ export class Navigation {
 
   private follow(): void {
     const route = routeOf(location.hash);
-    if (route.kind === "meeting" && route.secret !== "") {
-      this.memory.keep(route.meetingId, { secret: route.secret });
+    if (route.kind === "meeting") {
+      const { meetingId, secret, relay } = route;
+      // A link without a relay is not for those who are near the one of an earlier link.
+      if (secret !== "") this.memory.keep(meetingId, { secret, relay });
+      else if (relay !== "") this.memory.keep(meetingId, { relay });
     }
     if (!sameRoute(route, this.route.get())) this.route.set(route);
   }
@@ -45,5 +49,5 @@ export class Navigation {
 
 function sameRoute(a: Route, b: Route): boolean {
   if (a.kind === "start" || b.kind === "start") return a.kind === b.kind;
-  return a.meetingId === b.meetingId && a.secret === b.secret;
+  return a.meetingId === b.meetingId && a.secret === b.secret && a.relay === b.relay;
 }

@@ -21,6 +21,14 @@ export const enMeeting = {
     speakingIn: (names: string) => `${names} speaking`,
   },
 
+  group: {
+    device: "Room device",
+    level: (n: number) => `level ${n}`,
+    levelHint: (n: number) =>
+      n === 1 ? "through 1 relay in its network" : `through ${n} relays, one behind the other`,
+    cutOff: (relay: string) => `connection of ${relay} interrupted`,
+  },
+
   control: {
     raiseHand: "Raise hand",
     lowerHand: "Lower hand",
@@ -230,6 +238,10 @@ export const enMeeting = {
     messages: (n: number) => `${n} new messages`,
     announcement: (text: string) => `Announcement: ${text}`,
     waiting: (name: string) => `${name} waits to be let in`,
+    cutOff: (relays: string) => `Connection of ${relays} interrupted`,
+    manyCutOff: (n: number) => `Connections of ${n} relays interrupted`,
+    reachable: (relays: string) => `${relays} is connected again`,
+    manyReachable: (n: number) => `${n} relays are connected again`,
     away: "You are shown as away",
     back: "You are shown as online",
     checkedIn: "You have checked in",

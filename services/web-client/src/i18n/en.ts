@@ -292,6 +292,21 @@ export const en = {
   },
 
   connection: {
+    title: "Connection",
+    details: "Connection details",
+    meeting: "Meeting",
+    audio: "Audio",
+    through: "Through",
+    level: "Level",
+    directly: "directly",
+    directlyTo: (relay: string) => `Directly to ${relay}`,
+    couldHear: (relay: string) =>
+      `${relay} is a relay in your network. Whoever runs it could hear this meeting: sound is encrypted on the way to it and from it, not within it.`,
+    othersToo: "So could those who run the relays between it and the server.",
+    notTold:
+      "It is never told passwords or your log-in, and can do nothing in your name: those go straight to the server.",
+    missed: (relay: string) =>
+      `The relay ${relay} could not be reached from this device, so you are connected directly. If the browser asks whether this page may reach devices in your network, allow it.`,
     connected: "Connected",
     connectingAudio: "Connecting audio…",
     reconnecting: "Reconnecting…",

@@ -23,6 +23,13 @@ export const zhCNMeeting: typeof enMeeting = {
     speakingIn: (names) => `${names} 正在发言`,
   },
 
+  group: {
+    device: "会议室设备",
+    level: (n) => `第 ${n} 级`,
+    levelHint: (n) => (n === 1 ? "经由其网络中的 1 个中继" : `经由 ${n} 个逐级相连的中继`),
+    cutOff: (relay) => `${relay} 的连接已中断`,
+  },
+
   control: {
     raiseHand: "举手",
     lowerHand: "放下手",
@@ -222,6 +229,10 @@ export const zhCNMeeting: typeof enMeeting = {
     messages: (n) => `${n} 条新消息`,
     announcement: (text) => `公告：${text}`,
     waiting: (name) => `${name} 等待准入`,
+    cutOff: (relays) => `${relays} 的连接已中断`,
+    manyCutOff: (n) => `${n} 个中继的连接已中断`,
+    reachable: (relays) => `${relays} 已恢复连接`,
+    manyReachable: (n) => `${n} 个中继已恢复连接`,
     away: "您显示为暂离",
     back: "您显示为在线",
     checkedIn: "您已签到",

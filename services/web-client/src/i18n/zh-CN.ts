@@ -286,6 +286,20 @@ export const zhCN: Messages = {
   },
 
   connection: {
+    title: "连接",
+    details: "连接详情",
+    meeting: "会议",
+    audio: "音频",
+    through: "经由",
+    level: "级别",
+    directly: "直接连接",
+    directlyTo: (relay) => `直接连接到 ${relay}`,
+    couldHear: (relay) =>
+      `${relay} 是您网络中的中继，其管理者有可能听到此会议：声音在往返中继的途中加密，在中继内则不加密。`,
+    othersToo: "它与服务器之间各级中继的管理者同样如此。",
+    notTold: "它不会得知任何密码或您的登录信息，也不能以您的名义行事：这些直接发往服务器。",
+    missed: (relay) =>
+      `此设备无法连接中继 ${relay}，因此已改为直接连接。如果浏览器询问是否允许此页面访问您网络中的设备，请允许。`,
     connected: "已连接",
     connectingAudio: "正在连接音频…",
     reconnecting: "正在重新连接…",

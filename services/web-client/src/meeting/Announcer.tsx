@@ -65,6 +65,8 @@ function othersNews(t: Messages, language: string, news: News): string[] {
     ...say(news.waiting, t.said.waiting, t.hosting.waiting),
     ...say(news.joined, t.meeting.joined, t.meeting.manyJoined),
     ...say(news.left, t.meeting.left, t.meeting.manyLeft),
+    ...say(news.cutOff, t.said.cutOff, t.said.manyCutOff),
+    ...say(news.reachable, t.said.reachable, t.said.manyReachable),
   ];
 }
 

@@ -20,16 +20,18 @@ interface Props {
 export function GroupTile({ group, unfolded, onToggle, isSpeaking, children }: Props) {
   const { t, language } = useTranslation();
   const id = useId();
-  const { participants } = group;
+  const { participants, device, unreachable } = group;
+  const people = participants.length - (device === undefined ? 0 : 1);
+  const classes = [
+    "group",
+    ...(unfolded ? ["unfolded"] : []),
+    ...(unreachable ? ["unreachable"] : []),
+  ];
   const speakers = participants.filter(isSpeaking).map(({ displayName }) => displayName);
   const hands = participants.filter(({ handRaised }) => handRaised > 0n).length;
   const list = new Intl.ListFormat(language);
   return (
-    <section
-      class={unfolded ? "group unfolded" : "group"}
-      aria-labelledby={`${id}-name`}
-      data-relay={group.relayId}
-    >
+    <section class={classes.join(" ")} aria-labelledby={`${id}-name`} data-relay={group.relayId}>
       <h2>
         <button
           type="button"
@@ -38,18 +40,17 @@ export function GroupTile({ group, unfolded, onToggle, isSpeaking, children }: P
           aria-controls={unfolded ? `${id}-list` : undefined}
           onClick={onToggle}
         >
-          <GroupPicture
-            faces={group.picture}
-            total={participants.length}
-            speaking={speakers.length > 0}
-          />
+          <GroupPicture faces={group.picture} total={people || 1} speaking={speakers.length > 0} />
           <span class="group-text">
             <span id={`${id}-name`} class="group-name">
               {group.name}
             </span>
             <span class="group-facts">
-              <span>{t.meeting.people(participants.length)}</span>
+              {unreachable && <span class="cut-off">{t.group.cutOff(group.name)}</span>}
+              {(people > 0 || device === undefined) && <span>{t.meeting.people(people)}</span>}
               {group.own && <span>{t.meeting.yourGroup}</span>}
+              {device !== undefined && <span>{t.group.device}</span>}
+              <Level depth={group.depth} />
               {!unfolded && hands > 0 && <span>{t.presence.handsIn(hands)}</span>}
               {!unfolded && speakers.length > 0 && (
                 <span class="live">{t.presence.speakingIn(list.format(speakers))}</span>
@@ -65,5 +66,18 @@ export function GroupTile({ group, unfolded, onToggle, isSpeaking, children }: P
         </ul>
       )}
     </section>
+  );
+}
+
+/** How far from the core it is; behind the core itself it goes without saying. */
+function Level({ depth }: { depth: number }) {
+  const { t } = useTranslation();
+  if (depth === 0) return null;
+  return (
+    <span class="level" title={t.group.levelHint(depth)}>
+      <span aria-hidden="true">{"›".repeat(depth)} </span>
+      {t.group.level(depth)}
+      <span class="visually-hidden"> ({t.group.levelHint(depth)})</span>
+    </span>
   );
 }

@@ -16,7 +16,7 @@ import { selfIn } from "../session/stay";
 import type { Stay } from "../session/stay";
 import { isForSome } from "../talk/talk";
 import { LanguageSwitch } from "../view/Shell";
-import { Logo } from "../view/icons";
+import { ConnectionIcon, Logo } from "../view/icons";
 import { Announcer } from "./Announcer";
 import { Banners } from "./Banners";
 import { ControlBar, useControls } from "./ControlBar";
@@ -210,6 +210,16 @@ function MeetingHeader(props: {
         </p>
       </div>
       <ConnectionState hindrance={props.hindrance} />
+      <button
+        type="button"
+        class="icon-button connection-button"
+        aria-label={t.connection.details}
+        title={t.connection.details}
+        aria-expanded={props.open === "connection"}
+        onClick={() => props.onToggle("connection")}
+      >
+        <ConnectionIcon />
+      </button>
       {!mayManage(props.role) && <CopyLink meetingId={meeting.id} label={t.meeting.copyLink} />}
       <PanelButtons names={props.names} open={props.open} onToggle={props.onToggle} />
       <LanguageSwitch />
@@ -220,7 +230,7 @@ function MeetingHeader(props: {
 function ConnectionState({ hindrance }: { hindrance: Hindrance | undefined }) {
   const t = useMessages();
   const { session, link } = useServices();
-  const { relayName } = useStore(session.state);
+  const { relay } = useStore(session.state).way;
   const audio = useStore(link.state);
   const state =
     hindrance !== undefined || audio === "interrupted" || audio === "failed"
@@ -229,11 +239,13 @@ function ConnectionState({ hindrance }: { hindrance: Hindrance | undefined }) {
         ? "connected"
         : "connectingAudio";
   return (
-    <p class={`connection ${state}`} role="status">
+    <p class={`connection-state ${state}`} role="status">
       <span class="dot" aria-hidden="true" />
       <span>{t.connection[state]}</span>
-      {state === "connected" && relayName !== undefined && relayName !== "" && (
-        <span class="via">{t.connection.via(relayName)}</span>
+      {state === "connected" && (
+        <span class="via">
+          {relay === undefined ? t.connection.directly : t.connection.via(relay.name || relay.id)}
+        </span>
       )}
     </p>
   );

@@ -9,6 +9,7 @@ import { Avatar } from "../view/Avatar";
 import { Menu } from "../view/Menu";
 import {
   CheckInIcon,
+  DeviceIcon,
   HandIcon,
   MicrophoneOffIcon,
   MoreIcon,
@@ -16,6 +17,7 @@ import {
   WhisperIcon,
 } from "../view/icons";
 import { memo } from "../view/memo";
+import { shownPresence } from "./participant";
 import type { Participant } from "./participant";
 import { menuOf } from "./personMenu";
 import type { PersonActions } from "./personMenu";
@@ -44,11 +46,13 @@ export interface PersonProps {
 export const Person = memo(function Person(props: PersonProps) {
   const { t, language } = useTranslation();
   const { participant, self, speaking, muted } = props;
-  const { id, displayName, presence } = participant;
+  const { id, displayName } = participant;
+  const presence = shownPresence(participant);
   const words = [displayName, ...marksOf(t, props), ...statesOf(t, props, language)];
   const classes = [
     "person",
     presence,
+    ...(participant.relayItself ? ["device"] : []),
     ...(props.picked ? ["picked"] : []),
     ...(props.whisper === "none" ? [] : ["whispers"]),
   ];
@@ -56,12 +60,7 @@ export const Person = memo(function Person(props: PersonProps) {
   const pickable = !self && presence !== "offline";
   return (
     <li class={classes.join(" ")} aria-label={words.join(", ")}>
-      <Avatar
-        name={displayName}
-        userId={participant.userId}
-        speaking={speaking}
-        dot={participant.presence}
-      />
+      <Avatar name={displayName} userId={participant.userId} speaking={speaking} dot={presence} />
       <span class="person-text">
         <span class="person-name">{displayName}</span>
         <Marks {...props} />
@@ -110,12 +109,17 @@ function PickButton(props: { id: number; name: string; picked: boolean } & Perso
   );
 }
 
-/** Hand and check-in. */
+/** What it is, check-in and hand. */
 function Signs({ participant, handPlace, handPending }: PersonProps): ComponentChildren {
   const { t, language } = useTranslation();
-  const { checkedInAtMs } = participant;
+  const { checkedInAtMs, relayItself } = participant;
   return (
     <>
+      {relayItself && (
+        <span class="person-state" title={t.group.device}>
+          <DeviceIcon />
+        </span>
+      )}
       {checkedInAtMs !== undefined && (
         <span
           class="person-state"
@@ -159,16 +163,22 @@ function Marks(props: PersonProps): ComponentChildren {
 function marksOf(t: Messages, { participant, self }: PersonProps): string[] {
   return [
     ...(self ? [t.meeting.you] : []),
+    ...(participant.relayItself ? [t.group.device] : []),
     ...(participant.guest ? [t.meeting.guest] : []),
     ...(participant.host ? [t.presence.host] : []),
   ];
 }
 
 /** Online goes without saying. */
-function presenceOf(t: Messages, { presence, offlineReason }: Participant): string[] {
+function presenceOf(t: Messages, participant: Participant): string[] {
+  const presence = shownPresence(participant);
   if (presence === "online") return [];
-  if (presence === "away" || offlineReason === undefined) return [t.presence[presence]];
-  return [t.presence.offline, t.presence[offlineReason]];
+  const { offlineReason, unreachable, relayName, relayId } = participant;
+  return [
+    t.presence[presence],
+    ...(presence === "offline" && offlineReason !== undefined ? [t.presence[offlineReason]] : []),
+    ...(unreachable ? [t.group.cutOff(relayName || relayId)] : []),
+  ];
 }
 
 function statesOf(t: Messages, props: PersonProps, language: string): string[] {

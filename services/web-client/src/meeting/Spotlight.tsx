@@ -4,6 +4,7 @@ import { useTranslation } from "../i18n/context";
 import { Avatar } from "../view/Avatar";
 import { Button } from "../view/Button";
 import { SpotlightIcon } from "../view/icons";
+import { shownPresence } from "./participant";
 import type { Participant } from "./participant";
 
 interface Props {
@@ -15,10 +16,15 @@ interface Props {
 
 export function Spotlight({ participant, speaking, onEnd }: Props) {
   const { t } = useTranslation();
-  const { displayName, userId, presence } = participant;
+  const { displayName, userId } = participant;
   return (
     <section class="spotlight" aria-label={t.presence.spotlight}>
-      <Avatar name={displayName} userId={userId} speaking={speaking} dot={presence} />
+      <Avatar
+        name={displayName}
+        userId={userId}
+        speaking={speaking}
+        dot={shownPresence(participant)}
+      />
       <p class="spotlight-name">{displayName}</p>
       <p class="spotlight-mark">
         <SpotlightIcon />

@@ -1,6 +1,7 @@
 // What a screen reader is told about what goes on: collected for a while, then one sentence.
 
 import type { Stay } from "../session/stay";
+import { shownPresence } from "./participant";
 import type { Participant } from "./participant";
 
 /** What happens within this time is told together, in ms. */
@@ -17,6 +18,10 @@ export interface News extends Movement {
   /** Away or offline with the place kept. */
   readonly away: readonly string[];
   readonly back: readonly string[];
+  /** Names of relays that can't be reached any more, each once. */
+  readonly cutOff: readonly string[];
+  /** Names of relays that can be reached again. */
+  readonly reachable: readonly string[];
   /** Who began to talk to this person privately. */
   readonly privately: readonly string[];
   /** Who came into the lobby; told to hosts. */
@@ -40,19 +45,25 @@ export function movementBetween(
 export function newsBetween(before: Stay, after: Stay): News {
   const then = before.roster.participants;
   const now = after.roster.participants;
-  const became = (is: (participant: Participant) => boolean) =>
+  const changed = (is: (participant: Participant) => boolean) =>
     [...now.values()]
       .filter((p) => p.id !== after.selfId && is(p))
-      .filter((p) => then.has(p.id) && !is(then.get(p.id) as Participant))
-      .map((p) => p.displayName);
+      .filter((p) => then.has(p.id) && !is(then.get(p.id) as Participant));
+  const became = (is: (participant: Participant) => boolean) =>
+    changed(is).map((p) => p.displayName);
+  const relaysThat = (are: (participant: Participant) => boolean) => [
+    ...new Set(changed(are).map((p) => p.relayName || p.relayId)),
+  ];
   const talkers = [...after.talks.incoming.keys()].filter((id) => !before.talks.incoming.has(id));
   const waiting = [...after.roster.lobby.values()].filter(({ id }) => !before.roster.lobby.has(id));
   const last = before.chat.entries.at(-1)?.number ?? before.cursor;
   return {
     ...movementBetween(then, now, after.selfId),
     hands: became(({ handRaised }) => handRaised > 0n),
-    away: became(({ presence }) => presence !== "online"),
-    back: became(({ presence }) => presence === "online"),
+    away: became((p) => shownPresence(p) !== "online"),
+    back: became((p) => shownPresence(p) === "online"),
+    cutOff: relaysThat((p) => p.unreachable),
+    reachable: relaysThat((p) => !p.unreachable),
     privately: talkers.map((id) => now.get(id)?.displayName ?? "").filter((name) => name !== ""),
     waiting: waiting.map(({ displayName }) => displayName),
     messages: after.chat.entries.filter(({ number, own }) => !own && number > last).length,

@@ -16,6 +16,8 @@ export type Change =
       participantId: number;
       presence: Presence;
       reason: OfflineReason | undefined;
+      /** Its relay can't be reached. */
+      unreachable: boolean;
     }
   | { kind: "hand"; participantId: number; raised: boolean; byId: number | undefined }
   | { kind: "checkedIn"; participantId: number }

@@ -1,6 +1,7 @@
-// The roster as it is shown: one group per relay, the own one first; in it oneself first, the
-// others in the order they came.
+// The roster as it is shown: one group per relay, the own one first; in it the relay's own participant
+// as its head, then oneself, then the others in the order they came.
 
+import { shownPresence } from "./participant";
 import type { Participant } from "./participant";
 
 /** So many faces make a group's picture. */
@@ -10,6 +11,12 @@ export interface Group {
   readonly relayId: string;
   readonly name: string;
   readonly own: boolean;
+  /** How many relays lie between the core and this one, this one included: 0 for a core relay. */
+  readonly depth: number;
+  /** The participant that the relay itself is, such as a room's device; among `participants` too. */
+  readonly device: Participant | undefined;
+  /** The relay can't be reached: whoever is behind it is cut off. */
+  readonly unreachable: boolean;
   readonly participants: readonly Participant[];
   /** The faces of the group's picture: those who are there before those who are not. */
   readonly picture: readonly Participant[];
@@ -26,12 +33,20 @@ export function groupsOf(
     if (group === undefined) byRelay.set(participant.relayId, [participant]);
     else group.push(participant);
   }
-  const order = (p: Participant) => (p.id === selfId ? -1 : p.id);
+  const order = (p: Participant) => (p.relayItself ? -2 : p.id === selfId ? -1 : p.id);
   const groups = [...byRelay].map(([relayId, members]): Group => {
     const sorted = members.sort((a, b) => order(a) - order(b));
     const name = sorted.find((p) => p.relayName !== "")?.relayName ?? relayId;
-    const own = sorted[0]?.id === selfId;
-    return { relayId, name, own, participants: sorted, picture: pictureOf(sorted) };
+    return {
+      relayId,
+      name,
+      own: sorted.some(({ id }) => id === selfId),
+      depth: Math.max(...sorted.map(({ relayDepth }) => relayDepth)),
+      device: sorted.find(({ relayItself }) => relayItself),
+      unreachable: sorted.every(({ unreachable }) => unreachable),
+      participants: sorted,
+      picture: pictureOf(sorted),
+    };
   });
   const names = new Intl.Collator(language, { numeric: true });
   return groups.sort(
@@ -43,8 +58,12 @@ function compareIds(a: Group, b: Group): number {
   return a.relayId < b.relayId ? -1 : 1;
 }
 
+/** Of people; of the device only if nobody else is there. */
 function pictureOf(sorted: readonly Participant[]): Participant[] {
-  const there = sorted.filter(({ presence }) => presence !== "offline");
-  const others = sorted.filter(({ presence }) => presence === "offline");
-  return [...there, ...others].slice(0, FACES_MAX);
+  const people = sorted.filter(({ relayItself }) => !relayItself);
+  const there = people.filter((p) => shownPresence(p) !== "offline");
+  const others = people.filter((p) => shownPresence(p) === "offline");
+  return people.length === 0
+    ? sorted.slice(0, FACES_MAX)
+    : [...there, ...others].slice(0, FACES_MAX);
 }

@@ -6,6 +6,7 @@ import type { MenuItem } from "../view/Menu";
 import {
   AwayIcon,
   CheckInIcon,
+  ConnectionIcon,
   HandIcon,
   KeyboardIcon,
   LockIcon,
@@ -38,6 +39,12 @@ export function moreItems(t: Messages, about: About): MenuItem[] {
       onChoose: () => onPanel("audio"),
     },
     { key: "name", label: t.name.change, icon: <NameIcon />, onChoose: () => onPanel("name") },
+    {
+      key: "connection",
+      label: t.connection.details,
+      icon: <ConnectionIcon />,
+      onChoose: () => onPanel("connection"),
+    },
     { key: "keys", label: t.keys.title, icon: <KeyboardIcon />, onChoose: () => onPanel("keys") },
   ];
   return [...(about.narrow ? narrowItems(t, about) : []), ...hostItems(t, about), ...always];

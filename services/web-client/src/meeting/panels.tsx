@@ -21,6 +21,7 @@ import {
   AttendanceIcon,
   ChatIcon,
   CloseIcon,
+  ConnectionIcon,
   DetailsIcon,
   FileIcon,
   KeyboardIcon,
@@ -30,13 +31,14 @@ import {
   ShareIcon,
 } from "../view/icons";
 import { Notice } from "../view/fields";
+import { ConnectionPanel } from "./ConnectionPanel";
 import { DetailsPanel } from "./DetailsPanel";
 import { KeysPanel } from "./keys";
 import { NamePanel } from "./NamePanel";
 
 /** What is about the meeting, and can be opened before and after it too. */
 export type AboutName = "share" | "members" | "files" | "attendance" | "details";
-export type PanelName = AboutName | "chat" | "audio" | "name" | "keys";
+export type PanelName = AboutName | "chat" | "audio" | "name" | "keys" | "connection";
 
 /** What somebody in this role can open. Undefined: not known (yet). */
 export function panelsFor(role: Role | undefined, over: boolean): AboutName[] {
@@ -59,6 +61,7 @@ export const PANEL_ICONS: Record<PanelName, () => ComponentChildren> = {
   audio: SettingsIcon,
   name: NameIcon,
   keys: KeyboardIcon,
+  connection: ConnectionIcon,
 };
 
 export function PanelButtons(props: {
@@ -134,6 +137,8 @@ export function PanelContent({ name, meetingId }: { name: PanelName; meetingId: 
       return <NamePanel meetingId={meetingId} />;
     case "keys":
       return <KeysPanel />;
+    case "connection":
+      return <ConnectionPanel />;
     case "attendance":
       return <AttendancePanel meetingId={meetingId} />;
     case "chat":

@@ -12,6 +12,12 @@ export interface Participant {
   readonly guest: boolean;
   readonly relayId: string;
   readonly relayName: string;
+  /** How many relays lie between the core and its own one, that one included: 0 behind the core. */
+  readonly relayDepth: number;
+  /** The participant that the relay itself is: a room's device. */
+  readonly relayItself: boolean;
+  /** Its relay can't be reached: it is shown as away, whatever it has chosen. */
+  readonly unreachable: boolean;
   readonly muted: boolean;
   readonly presence: Presence;
   /** Undefined unless offline for a known reason. */
@@ -24,4 +30,9 @@ export interface Participant {
   readonly host: boolean;
   /** In the lobby: hears and sees nothing until a host lets them in. */
   readonly waiting: boolean;
+}
+
+/** As others see it: who is cut off is not there for now. */
+export function shownPresence({ presence, unreachable }: Participant): Presence {
+  return unreachable && presence === "online" ? "away" : presence;
 }

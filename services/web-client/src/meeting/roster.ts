@@ -130,7 +130,11 @@ function changeOf(change: Change, number: bigint, atMs: number): Partial<Partici
     case "muted":
       return { muted: change.muted };
     case "presence":
-      return { presence: change.presence, offlineReason: change.reason };
+      return {
+        presence: change.presence,
+        offlineReason: change.reason,
+        unreachable: change.unreachable,
+      };
     case "hand":
       return { handRaised: change.raised ? number : 0n };
     case "checkedIn":

@@ -6,6 +6,7 @@ import { useStore } from "../app/store";
 import { useTranslation } from "../i18n/context";
 import { Control, HandButton, MuteButton, useControls } from "../meeting/ControlBar";
 import { useKeys } from "../meeting/keys";
+import { shownPresence } from "../meeting/participant";
 import { handsOf } from "../meeting/roster";
 import { useDisplayNames } from "../meeting/whisper";
 import type { Entry } from "../session/places";
@@ -117,8 +118,14 @@ function Speakers({ stay }: { stay: Stay }) {
   return (
     <div class="mini-speakers">
       <span class="mini-faces">
-        {all.slice(0, FACES_MAX).map(({ id, userId, displayName, presence }) => (
-          <Avatar key={id} name={displayName} userId={userId} speaking dot={presence} />
+        {all.slice(0, FACES_MAX).map((speaker) => (
+          <Avatar
+            key={speaker.id}
+            name={speaker.displayName}
+            userId={speaker.userId}
+            speaking
+            dot={shownPresence(speaker)}
+          />
         ))}
       </span>
       <span class="mini-who">{words.join(" · ")}</span>

@@ -34,8 +34,14 @@ export interface Surroundings {
   readonly muted: () => boolean;
   readonly state: () => SessionState;
   readonly dispatch: (action: SessionAction) => void;
-  /** The open connection, or a new one. Rejects with `ConnectionLost` or `Refused`. */
-  readonly dial: () => Promise<Connection>;
+  /**
+   * The open connection to the meetings, or a new one. Before the core introduces anybody to a relay it
+   * wants to know who asks: `identify` says so on the connection that it is given. Rejects with
+   * `ConnectionLost` or `Refused`.
+   */
+  readonly dial: (identify: (core: Connection) => Promise<void>) => Promise<Connection>;
+  /** The core's, which alone is told passwords and what says who somebody is. Rejects in the same way. */
+  readonly core: () => Promise<Connection>;
   /** A new identity in place of one that was refused, if that needs nobody's password. */
   readonly renewIdentity: () => Promise<Identity | undefined>;
   readonly memory: TabMemory;
@@ -56,6 +62,8 @@ export interface Surroundings {
 interface HeldCredential {
   readonly joinCredential: string;
   readonly expiresAtMs: number;
+  /** The connection that it was got on. */
+  readonly by: Connection;
 }
 
 export class Attendance {
@@ -113,9 +121,11 @@ export class Attendance {
     while (!signal.aborted) {
       const heldCredential = this.credential !== undefined;
       try {
-        const connection = await this.around.dial();
+        const key = await this.around.key();
+        await this.credentialFor(key);
+        const connection = await this.around.dial((core) => this.identify(core, key));
         if (signal.aborted) return;
-        await this.enter(connection);
+        await this.enter(connection, key);
       } catch (failure) {
         if (signal.aborted) return;
         // The page had been left alone: nobody needs to be told that it connects again.
@@ -184,7 +194,7 @@ export class Attendance {
   }
 
   /** From a connection to its end, or the end of the stay. Rejects as the connection does. */
-  private async enter(connection: Connection): Promise<void> {
+  private async enter(connection: Connection, key: TerminalKey): Promise<void> {
     let refused: (failure: Refused) => void = () => {};
     const expelled = new Promise<never>((_, reject) => (refused = reject));
     expelled.catch(() => {});
@@ -195,7 +205,7 @@ export class Attendance {
     });
     const watch = connection.silent.subscribe(() => this.listenToSilence(connection));
     try {
-      await this.join(connection);
+      await this.join(connection, key);
       this.attempt = 0;
       this.renewals = 0;
       await Promise.race([connection.ended, expelled, this.whenStopped]);
@@ -206,10 +216,9 @@ export class Attendance {
     }
   }
 
-  private async join(connection: Connection): Promise<void> {
+  private async join(connection: Connection, key: TerminalKey): Promise<void> {
     const { signal } = this.stopped;
-    const key = await this.around.key();
-    const joinCredential = await this.credentialFrom(connection, key);
+    const joinCredential = await this.credentialFor(key);
     const proof = await key.prove(connection.welcome.nonce, joinCredential);
     if (signal.aborted) return;
     const cursor = stayAt(this.around.state(), this.meetingId)?.cursor ?? 0n;
@@ -248,13 +257,25 @@ export class Attendance {
     if (before !== undefined) this.around.detailsChanged(meetingId);
   }
 
-  private async credentialFrom(connection: Connection, key: TerminalKey): Promise<string> {
+  /** The held credential, or a new one. */
+  private async credentialFor(key: TerminalKey): Promise<string> {
     if (this.credential !== undefined && this.credential.expiresAtMs > Date.now()) {
       return this.credential.joinCredential;
     }
     this.credential = undefined;
+    this.credential = await this.newCredential(await this.around.core(), key);
+    return this.credential.joinCredential;
+  }
+
+  /** A credential that was got on another connection says nothing on this one. */
+  private async identify(core: Connection, key: TerminalKey): Promise<void> {
+    if (this.credential?.by === core) return;
+    this.credential = await this.newCredential(core, key);
+  }
+
+  private async newCredential(core: Connection, key: TerminalKey): Promise<HeldCredential> {
     const { memory, state } = this.around;
-    const { joinCredential, expiresAt } = await connection.request("requestJoinCredential", {
+    const { joinCredential, expiresAt } = await core.request("requestJoinCredential", {
       identityToken: state().identity?.token ?? "",
       meetingId: this.meetingId,
       password: this.password,
@@ -263,8 +284,7 @@ export class Attendance {
       previousJoinCredential: memory.credentialOf(this.meetingId),
     });
     memory.keep(this.meetingId, { credential: joinCredential });
-    this.credential = { joinCredential, expiresAtMs: timeOf(expiresAt) };
-    return joinCredential;
+    return { joinCredential, expiresAtMs: timeOf(expiresAt), by: core };
   }
 
   private hear(message: Exclude<Unasked, { case: "refusal" }>, connection: Connection): void {

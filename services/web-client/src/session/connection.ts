@@ -1,4 +1,4 @@
-// One WebSocket connection to the relay: requests with their answers, what comes unasked, signs of
+// One connection to the core or to a relay: requests with their answers, what comes unasked, signs of
 // life. It never reconnects; whoever owns it does.
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
@@ -16,6 +16,7 @@ import type {
   Welcome,
 } from "../gen/tributary/terminal/v1/terminal_pb";
 import { ConnectionLost, Refused, refusalReason } from "./refusal";
+import type { Reach, Transport } from "./transport";
 
 /** How long opening, welcome included, may take. */
 const OPEN_TIMEOUT_MS = 5000;
@@ -28,6 +29,25 @@ const ANSWER_TIMEOUT_MS = 10_000;
 const SLOW: ReadonlyMap<RequestKind, number> = new Map([
   ["shareMeeting", 65_000],
   ["operate", Number.POSITIVE_INFINITY],
+  // Whoever asks for it knows how long to wait for the channel itself.
+  ["introduce", Number.POSITIVE_INFINITY],
+]);
+/** A relay keeps what it can't pass on for so long, in ms: its own way to the core may be interrupted. */
+const HELD_MAX_MS = 30_000;
+/** What is not waited for so long: it is answered by the relay itself, or can be had another way. */
+const NOT_HELD: ReadonlySet<RequestKind> = new Set(["ping", "mediaOffer", "join"]);
+/**
+ * What is said to a relay that is not the core: nothing with a password, a share secret or an identity
+ * token in it.
+ */
+const TOLD_TO_RELAYS: ReadonlySet<RequestKind> = new Set([
+  "join",
+  "mediaOffer",
+  "operate",
+  "leave",
+  "ping",
+  "switchMeeting",
+  "readChat",
 ]);
 /** Without a word for so long the connection may be lost: people are told, in ms. */
 export const SILENT_AFTER_MS = 2000;
@@ -67,6 +87,7 @@ const ANSWERS = {
   deleteAttachment: "attachmentDeleted",
   switchMeeting: "switched",
   readChat: "chat",
+  introduce: "introduced",
 } as const satisfies Record<RequestKind, ReplyBody["case"]>;
 
 export type Answer<K extends RequestKind> = Extract<
@@ -86,12 +107,6 @@ export type Unasked =
 /** What the relay says unasked to whoever is logged in. */
 export type PushedNotice = Extract<ReplyBody, { case: "notice" }>["value"];
 
-/** The part of a WebSocket that is used. */
-export type Socket = Pick<
-  WebSocket,
-  "binaryType" | "send" | "close" | "onmessage" | "onclose" | "onerror"
->;
-
 interface Pending {
   kind: RequestKind;
   resolve(value: ReplyBody["value"]): void;
@@ -104,6 +119,8 @@ export class Connection {
   readonly ended: Promise<never>;
   /** True while the relay has not said a word for longer than it should. */
   readonly silent = new Store(false);
+  /** True once this side has closed it. */
+  closedHere = false;
   /** Takes notices, once they were asked for on this connection. */
   onNotice: (notice: PushedNotice) => void = () => {};
 
@@ -116,46 +133,47 @@ export class Connection {
   private rejectEnded: (error: Error) => void = () => {};
 
   private constructor(
-    private readonly socket: Socket,
+    private readonly transport: Transport,
     readonly welcome: Welcome,
     beat: Beat,
   ) {
     this.ended = new Promise((_, reject) => (this.rejectEnded = reject));
     // Nobody may be waiting for the end when it comes.
     this.ended.catch(() => {});
-    socket.onmessage = (message) => this.receive(message.data);
-    socket.onclose = (event) => this.end(new ConnectionLost("closed", String(event.code)));
-    socket.onerror = () => this.end(new ConnectionLost("closed", "socket error"));
+    transport.onmessage = (data) => this.receive(data);
+    transport.onclose = (detail) => this.end(new ConnectionLost("closed", detail));
     this.stopPinging = beat(() => this.ping());
     this.heard();
   }
 
-  /** Resolves when the relay has said welcome. */
-  static open(socket: Socket, beat: Beat = timerBeat): Promise<Connection> {
-    socket.binaryType = "arraybuffer";
+  /** Resolves when the other end has said welcome, which may take `withinMs`. */
+  static open(
+    transport: Transport,
+    beat: Beat = timerBeat,
+    withinMs = OPEN_TIMEOUT_MS,
+  ): Promise<Connection> {
     return new Promise((resolve, reject) => {
-      const fail = (detail: string) => {
+      const fail = (failure: Error) => {
         clearTimeout(timer);
-        socket.onmessage = socket.onclose = socket.onerror = null;
-        socket.close();
-        reject(new ConnectionLost("unreachable", detail));
+        transport.onmessage = transport.onclose = null;
+        transport.close();
+        reject(failure);
       };
-      const timer = setTimeout(() => fail("no welcome in time"), OPEN_TIMEOUT_MS);
-      socket.onclose = () => fail("closed before the welcome");
-      socket.onerror = () => fail("cannot connect");
-      socket.onmessage = (message) => {
-        const first = decode(message.data);
-        if (first?.body.case === "refusal") {
-          clearTimeout(timer);
-          socket.onmessage = socket.onclose = socket.onerror = null;
-          socket.close();
-          return reject(refused(first.body.value));
-        }
-        if (first?.body.case !== "welcome") return fail("no welcome");
+      const unreachable = (detail: string) => fail(new ConnectionLost("unreachable", detail));
+      const timer = setTimeout(() => unreachable("no welcome in time"), withinMs);
+      transport.onclose = (detail) => unreachable(`before the welcome: ${detail}`);
+      transport.onmessage = (data) => {
+        const first = decode(data);
+        if (first?.body.case === "refusal") return fail(refused(first.body.value));
+        if (first?.body.case !== "welcome") return unreachable("no welcome");
         clearTimeout(timer);
-        resolve(new Connection(socket, first.body.value, beat));
+        resolve(new Connection(transport, first.body.value, beat));
       };
     });
+  }
+
+  get reach(): Reach {
+    return this.transport.reach;
   }
 
   get open(): boolean {
@@ -173,6 +191,9 @@ export class Connection {
   /** Asks the relay. Rejects with `Refused` or `ConnectionLost`. */
   request<K extends RequestKind>(kind: K, value: RequestInit<K>): Promise<Answer<K>> {
     if (this.reason !== undefined) return Promise.reject(lostBefore(this.reason));
+    if (this.reach === "relay" && !TOLD_TO_RELAYS.has(kind)) {
+      return Promise.reject(new Error(`${kind} is nothing for a relay`));
+    }
     const requestId = this.nextRequestId++;
     // The compiler does not follow that `kind` and `value` come from the same alternative.
     const body = { case: kind, value } as MessageInitShape<typeof TerminalMessageSchema>["body"];
@@ -184,16 +205,18 @@ export class Connection {
         reject,
         timer: this.deadline(kind),
       });
-      this.socket.send(toBinary(TerminalMessageSchema, message));
+      this.transport.send(toBinary(TerminalMessageSchema, message));
     });
   }
 
   close(): void {
+    this.closedHere ||= this.open;
     this.end(new ConnectionLost("closed", "by this side"));
   }
 
   private deadline(kind: RequestKind): ReturnType<typeof setTimeout> | undefined {
-    const ms = SLOW.get(kind) ?? ANSWER_TIMEOUT_MS;
+    const held = this.reach === "relay" && !NOT_HELD.has(kind) ? HELD_MAX_MS : 0;
+    const ms = (SLOW.get(kind) ?? ANSWER_TIMEOUT_MS) + held;
     if (!Number.isFinite(ms)) return undefined;
     return setTimeout(() => this.end(new ConnectionLost("silent", `no answer to ${kind}`)), ms);
   }
@@ -275,8 +298,8 @@ export class Connection {
       request.reject(begun ? new ConnectionLost("closed", reason.message) : lostBefore(reason));
     }
     this.pending.clear();
-    this.socket.onmessage = this.socket.onclose = this.socket.onerror = null;
-    this.socket.close();
+    this.transport.onmessage = this.transport.onclose = null;
+    this.transport.close();
     this.rejectEnded(reason);
   }
 }

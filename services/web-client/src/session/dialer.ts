@@ -1,10 +1,11 @@
-// The connection that everything of this page shares: opened when it is needed, one at a time.
+// The connection to the core that everything of this page shares: opened when it is needed, one at a
+// time.
 
 import type { Beat } from "../app/beat";
 import { backoffMs, pause } from "./backoff";
 import { Connection } from "./connection";
-import type { Socket } from "./connection";
 import { Refused } from "./refusal";
+import type { Transport } from "./transport";
 
 /** A form's request is tried so many times when the relay can't be reached. */
 const DIALS_MAX = 4;
@@ -14,7 +15,7 @@ export class Dialer {
   private dialing: Promise<Connection> | undefined;
 
   constructor(
-    private readonly openSocket: () => Socket,
+    private readonly openTransport: () => Transport,
     private readonly connected: (connection: Connection) => void,
     private readonly beat?: Beat,
   ) {}
@@ -46,7 +47,7 @@ export class Dialer {
   }
 
   private async open(): Promise<Connection> {
-    const connection = await Connection.open(this.openSocket(), this.beat);
+    const connection = await Connection.open(this.openTransport(), this.beat);
     this.connection = connection;
     this.connected(connection);
     return connection;

@@ -1,4 +1,4 @@
-// The page's session with its relay: entering, the stay in a meeting, and asking in somebody's name.
+// The page's session: entering, the stay in a meeting, and asking in somebody's name.
 // Everything it learns goes into `state`; it touches no DOM.
 
 import type { Beat } from "../app/beat";
@@ -12,17 +12,19 @@ import type { AudioLink } from "./audio";
 import { Bearer } from "./bearer";
 import { Caretaker } from "./caretaker";
 import { ChatReader } from "./chat-reader";
-import type { Answer, Connection, RequestInit, RequestKind, Socket } from "./connection";
+import type { Answer, Connection, RequestInit, RequestKind } from "./connection";
 import { DetailsReader } from "./details";
 import { Dialer } from "./dialer";
 import { keysAvailable } from "./key";
 import type { TerminalKey } from "./key";
 import { outcomeOf, wasUnheard } from "./refusal";
 import type { Outcome } from "./refusal";
+import { Road } from "./road";
 import { initialState, liveStay, meetingIdAt, reduce } from "./state";
 import type { Activity, SessionAction, SessionState } from "./state";
 import { Stays } from "./stays";
 import type { TabMemory } from "./tab";
+import type { Channel, Transport } from "./transport";
 import { identityOf, logInOptionsOf } from "./wire";
 import type { Identity, LogInOptions } from "./wire";
 
@@ -45,7 +47,10 @@ const READS: ReadonlySet<RequestKind> = new Set<RequestKind>([
 ]);
 
 export interface World {
-  openSocket(): Socket;
+  /** To the core, where this page came from. */
+  openTransport(): Transport;
+  /** To a relay nearby; absent where the browser has no WebRTC. */
+  readonly openChannel?: (() => Channel) | undefined;
   /** Goes on while the page is hidden; a timer if it is absent. */
   readonly beat?: Beat;
   readonly audio: AudioLink;
@@ -59,7 +64,10 @@ export interface World {
 
 export class Session {
   readonly state: Store<SessionState>;
+  /** To the core, for whatever says who somebody is. */
   private readonly dialer: Dialer;
+  /** To the meetings. */
+  private readonly road: Road;
   private readonly bearer: Bearer;
   private readonly lifetime = new AbortController();
   private readonly stays: Stays;
@@ -72,10 +80,16 @@ export class Session {
   constructor(private readonly world: World) {
     this.state = new Store(initialState(world.identity, world.postponed.load(Date.now())));
     this.dialer = new Dialer(
-      () => world.openSocket(),
-      ({ welcome }) => this.dispatch({ kind: "connected", relayName: welcome.relayName }),
+      () => world.openTransport(),
+      ({ welcome }) => this.dispatch({ kind: "connected", coreName: welcome.relayName }),
       world.beat,
     );
+    this.road = new Road({
+      core: this.dialer,
+      openChannel: world.openChannel,
+      changed: (way) => this.dispatch({ kind: "way", way }),
+      beat: world.beat,
+    });
     this.bearer = new Bearer({
       state: () => this.state.get(),
       dispatch: (action) => this.dispatch(action),
@@ -89,7 +103,7 @@ export class Session {
     this.chat = new ChatReader({
       state,
       dispatch,
-      dial: () => this.dialer.dial(),
+      dial: () => this.road.current(),
       settle: (meetingId, events) => this.stays.settle(meetingId, events),
     });
     this.details = new DetailsReader({
@@ -106,7 +120,8 @@ export class Session {
       key: world.key,
       memory: world.memory,
       operations: world.operations,
-      dialer: this.dialer,
+      road: this.road,
+      core: () => this.dialer.dial(),
       state,
       dispatch,
       subscribe: (listener) => this.state.subscribe(listener),

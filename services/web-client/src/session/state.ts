@@ -25,6 +25,8 @@ import type { Place, Entry, Places } from "./places";
 import type { Hindrance, OverReason } from "./recovery";
 import type { FailureReason } from "./refusal";
 import type { StayAction } from "./stay";
+import { STRAIGHT } from "./way";
+import type { Way } from "./way";
 import type { Identity, LogInOptions, Meeting } from "./wire";
 import type { MeetingDetails } from "./wire-details";
 
@@ -51,8 +53,10 @@ export interface Reading {
 
 export interface SessionState {
   readonly identity: Identity | undefined;
-  /** Name of the relay that this page is connected to. */
-  readonly relayName: string | undefined;
+  /** Name of the core relay that this page is connected to. */
+  readonly coreName: string | undefined;
+  /** What the meetings go over. */
+  readonly way: Way;
   /** Where the terminal is, or wants to be, live. */
   readonly place: Place;
   /** The second meeting, whose place is kept while the terminal is live in the first. */
@@ -74,7 +78,8 @@ export type SessionAction =
   | { kind: "answered" }
   | { kind: "failed"; problem: Problem }
   | { kind: "problemSeen" }
-  | { kind: "connected"; relayName: string }
+  | { kind: "connected"; coreName: string }
+  | { kind: "way"; way: Way }
   | { kind: "entered"; identity: Identity }
   | { kind: "logInOptions"; options: LogInOptions }
   | { kind: "refreshed"; identity: Identity }
@@ -117,7 +122,8 @@ export function initialState(
 ): SessionState {
   return {
     identity,
-    relayName: undefined,
+    coreName: undefined,
+    way: STRAIGHT,
     place: { kind: "outside" },
     other: undefined,
     away: false,
@@ -141,7 +147,9 @@ export function reduce(state: SessionState, action: SessionAction): SessionState
     case "problemSeen":
       return { ...state, problem: undefined };
     case "connected":
-      return { ...state, relayName: action.relayName };
+      return { ...state, coreName: action.coreName };
+    case "way":
+      return { ...state, way: action.way };
     case "entered":
       // What somebody else could read and was told is not this person's.
       return { ...state, identity: action.identity, busy: undefined, ...nothingKnown };

@@ -12,12 +12,12 @@ import { AudioFollower } from "./audio";
 import type { AudioLink } from "./audio";
 import { pause } from "./backoff";
 import type { Connection } from "./connection";
-import type { Dialer } from "./dialer";
 import { dueActs, isMutedByHost } from "./following";
 import type { HintBody } from "./hints";
 import type { OverReason } from "./recovery";
 import { outcomeOf } from "./refusal";
 import type { FailureReason, Outcome } from "./refusal";
+import type { Road } from "./road";
 import { entryAt, liveStay, meetingIdAt, stayAt } from "./state";
 
 /** Leaving does not wait longer than this for the relay's word, in ms. */
@@ -25,10 +25,17 @@ const LEAVE_WAIT_MS = 1000;
 
 export interface Surroundings extends Pick<
   AttendanceSurroundings,
-  "key" | "memory" | "operations" | "state" | "dispatch" | "renewIdentity" | "detailsChanged"
+  | "key"
+  | "core"
+  | "memory"
+  | "operations"
+  | "state"
+  | "dispatch"
+  | "renewIdentity"
+  | "detailsChanged"
 > {
   readonly audio: AudioLink;
-  readonly dialer: Dialer;
+  readonly road: Road;
   readonly subscribe: (listener: () => void) => void;
   /** The terminal is in a meeting, or in again without having all that was told meanwhile. */
   readonly joined: (meetingId: string, password: string) => void;
@@ -95,7 +102,7 @@ export class Stays {
 
   /** Leaves a meeting, or gives up joining it; who is in another one goes on there. */
   async leave(meetingId: string): Promise<void> {
-    const { state, dispatch, dialer } = this.around;
+    const { state, dispatch, road } = this.around;
     const attendance = this.attendances.get(meetingId);
     if (attendance === undefined) return;
     const inside = entryAt(state(), meetingId)?.kind === "inside";
@@ -113,7 +120,7 @@ export class Stays {
     this.end(attendance);
     dispatch({ kind: "over", meetingId, reason: "left" });
     if (wasLive) this.goLive();
-    const connection = await dialer.dial().catch(() => undefined);
+    const connection = await road.current().catch(() => undefined);
     await connection?.request("leave", { meetingId }).catch(() => undefined);
   }
 
@@ -121,7 +128,7 @@ export class Stays {
   async leaveAll(keepOperations: boolean): Promise<void> {
     const left = [...this.attendances.values()];
     if (left.length === 0) return;
-    const connection = this.around.dialer.detach();
+    const connection = this.around.road.detach();
     for (const attendance of left) this.end(attendance, keepOperations);
     if (connection === undefined) return;
     const leaving = left.map(({ meetingId }) => connection.request("leave", { meetingId }));
@@ -161,11 +168,11 @@ export class Stays {
   }
 
   private begin(meetingId: string, password: string, held: boolean): void {
-    const { audio, dialer, joined } = this.around;
+    const { audio, road, memory, joined } = this.around;
     const around: AttendanceSurroundings = {
       ...this.around,
       muted: () => audio.muted.get(),
-      dial: () => dialer.dial(),
+      dial: (identify) => road.dial(memory.relayOf(meetingId), identify),
       inside: (which, connection, missed) => {
         if (missed) joined(which.meetingId, which.password);
         this.inside(which, connection);
@@ -247,11 +254,11 @@ export class Stays {
   }
 
   private async askToSwitch(meetingId: string): Promise<Outcome<unknown>> {
-    const { state, dialer } = this.around;
+    const { state, road } = this.around;
     const { place } = state();
     const hindered = place.kind === "inside" && place.hindrance !== undefined;
     if (hindered) return { ok: false, reason: "unreachable" };
-    return outcomeOf(async () => (await dialer.dial()).request("switchMeeting", { meetingId }));
+    return outcomeOf(async () => (await road.current()).request("switchMeeting", { meetingId }));
   }
 
   /** The relay has made `to` the live meeting. */
@@ -310,7 +317,7 @@ export class Stays {
   /** Joined as the held one, to be live now. */
   private async moveAudio(attendance: Attendance): Promise<void> {
     const { meetingId } = attendance;
-    const connection = await this.around.dialer.dial().catch(() => undefined);
+    const connection = await this.around.road.current().catch(() => undefined);
     if (connection === undefined) return;
     const moved = await outcomeOf(() => connection.request("switchMeeting", { meetingId }));
     if (attendance.over || attendance.held) return;
@@ -327,7 +334,7 @@ export class Stays {
   private gone(attendance: Attendance): void {
     this.end(attendance);
     if (this.around.state().identity === undefined) void this.leaveAll(false);
-    if (this.attendances.size === 0) this.around.dialer.detach()?.close();
+    if (this.attendances.size === 0) this.around.road.detach()?.close();
   }
 
   private end(attendance: Attendance, keepOperations = false): void {

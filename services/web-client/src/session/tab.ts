@@ -10,9 +10,11 @@ interface Known {
   secret: string;
   /** The last join credential, empty if none: with it, coming back is not counted as an access. */
   credential: string;
+  /** The relay that the link names, empty if none. */
+  relay: string;
 }
 
-const NOTHING: Known = { secret: "", credential: "" };
+const NOTHING: Known = { secret: "", credential: "", relay: "" };
 
 export class TabMemory {
   private readonly meetings: Map<string, Known>;
@@ -27,6 +29,10 @@ export class TabMemory {
 
   credentialOf(meetingId: string): string {
     return (this.meetings.get(meetingId) ?? NOTHING).credential;
+  }
+
+  relayOf(meetingId: string): string {
+    return (this.meetings.get(meetingId) ?? NOTHING).relay;
   }
 
   keep(meetingId: string, change: Partial<Known>): void {
@@ -66,14 +72,17 @@ export class TabMemory {
 function parse(text: string | null): [string, Known][] {
   try {
     const stored: unknown = JSON.parse(text ?? "[]");
-    return Array.isArray(stored) ? stored.filter(isEntry) : [];
+    if (!Array.isArray(stored)) return [];
+    return stored.filter(isEntry).map(([id, known]) => [id, { ...NOTHING, ...known }]);
   } catch {
     return [];
   }
 }
 
-function isEntry(entry: unknown): entry is [string, Known] {
+/** What an earlier version of the page has kept may lack the relay. */
+function isEntry(entry: unknown): entry is [string, Omit<Known, "relay"> & { relay?: string }] {
   if (!Array.isArray(entry) || typeof entry[0] !== "string") return false;
   const known = entry[1] as Partial<Known> | null;
-  return typeof known?.secret === "string" && typeof known.credential === "string";
+  const { secret, credential, relay = "" } = known ?? {};
+  return [secret, credential, relay].every((text) => typeof text === "string");
 }

@@ -41,6 +41,9 @@ export function participantOf(message: event.Participant): Participant {
     guest: message.guest,
     relayId: message.relayId,
     relayName: message.relayName,
+    relayDepth: message.relayDepth,
+    relayItself: message.relayItself,
+    unreachable: message.unreachable,
     muted: message.muted,
     presence: presenceOf(message.presence),
     offlineReason: offlineReasonOf(message.offlineReason),
@@ -70,12 +73,13 @@ function changeOf(body: event.MeetingEvent["body"]): Change {
       return { kind: "muted", participantId, muted, byId: idOf(byParticipantId) };
     }
     case "presenceChanged": {
-      const { participantId, presence, reason } = body.value;
+      const { participantId, presence, reason, unreachable } = body.value;
       return {
         kind: "presence",
         participantId,
         presence: presenceOf(presence),
         reason: offlineReasonOf(reason),
+        unreachable,
       };
     }
     case "handChanged": {

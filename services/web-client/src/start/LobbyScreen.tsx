@@ -51,7 +51,8 @@ function JoinForm() {
     event.preventDefault();
     const address = meetingAddressOf(input);
     setWrong(address === undefined);
-    if (address !== undefined) navigation.toMeeting(address.meetingId, address.secret);
+    if (address === undefined) return;
+    navigation.toMeeting(address.meetingId, address.secret, address.relay);
   };
   return (
     <form class="form" aria-label={t.lobby.joinTitle} onSubmit={submit}>

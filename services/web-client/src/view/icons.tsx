@@ -169,6 +169,24 @@ export const RestoreIcon = () => (
   </Icon>
 );
 
+/** Three points on a line that branches: a terminal, its relay, what is behind it. */
+export const ConnectionIcon = () => (
+  <Icon>
+    <circle cx="4.250" cy="10" r="2" />
+    <circle cx="15.750" cy="4.750" r="2" />
+    <circle cx="15.750" cy="15.250" r="2" />
+    <path d="M6.250 10h3.500M9.750 10l4.200-4M9.750 10l4.200 4" />
+  </Icon>
+);
+
+/** A screen on a stand. */
+export const DeviceIcon = () => (
+  <Icon>
+    <rect x="2.250" y="3.500" width="15.500" height="10" rx="1.500" />
+    <path d="M10 13.500v3M6.500 16.750h7" />
+  </Icon>
+);
+
 export const KeyboardIcon = () => (
   <Icon>
     <rect x="2.250" y="5" width="15.500" height="10" rx="1.500" />

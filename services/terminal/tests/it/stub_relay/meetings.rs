@@ -109,7 +109,12 @@ impl Meeting {
             Body::SetPresence(set) => {
                 let presence = Presence::try_from(set.presence).unwrap();
                 let (participant_id, presence, reason) = (me, presence.into(), set.reason);
-                let changed = PresenceChanged { participant_id, presence, reason };
+                let changed = PresenceChanged {
+                    participant_id,
+                    presence,
+                    reason,
+                    ..PresenceChanged::default()
+                };
                 (Happened::PresenceChanged(changed), None)
             }
             Body::TalkTo(talk) => {
