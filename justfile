@@ -11,7 +11,7 @@ programs := built / "debug"
 default:
     @just --list --unsorted
 
-# Start a meeting that already talks, behind two relays; open the printed URL, Ctrl-C ends it
+# Start a meeting that already talks, behind four relays, two of them in a chain; open the printed URL, Ctrl-C ends it
 demo *options: _nats _programs
     @nats="$(scripts/provision nats | tail -n 1)" && NATS_SERVER="$nats" {{ programs }}/demo {{ options }}
 
@@ -32,12 +32,20 @@ smoke-access *options: _nats _peers _programs
 smoke-talk *options: _nats _programs
     @nats="$(scripts/provision nats | tail -n 1)" && NATS_SERVER="$nats" {{ programs }}/smoke-talk {{ options }}
 
-# Kill processes while people do things (`operations`), or let a relay be evil (`evil-relay`); one JSON object at the end
-faults name *options: _nats _peers _programs
-    @nats="$(scripts/provision nats | tail -n 1)" && NATS_SERVER="$nats" {{ programs }}/faults {{ name }} {{ options }}
+# Prove by real WebRTC that people at four relays in a chain hear each other; one JSON object at the end
+smoke-relays *options: _nats _programs
+    @nats="$(scripts/provision nats | tail -n 1)" && NATS_SERVER="$nats" {{ programs }}/smoke-relays {{ options }}
 
-# Measure `access` (a cached decision) or `oracle` (can outsiders tell?); one JSON object at the end
+# Kill processes while people do things (`operations`), let relays be evil (`evil-relay`, `evil-edge`), or cut (`uplink`) and choke (`uplink-loss`) an office's uplink; one JSON object at the end
+faults name *options: _nats _peers _programs
+    @{{ if name =~ "^uplink" { "scripts/provision netns" } else { ":" } }} >/dev/null
+    @{{ if name == "uplink-loss" { "cargo build --release --bin tributary --bin faults --bin office" } else { ":" } }}
+    @nats="$(scripts/provision nats | tail -n 1)" && NATS_SERVER="$nats" \
+        {{ if name == "uplink-loss" { built / "release" } else { programs } }}/faults {{ name }} {{ options }}
+
+# Measure `access` (a cached decision), `oracle` (can outsiders tell?) or `relay-bytes` (an office's uplink)
 bench name *options: _nats _peers _release
+    @{{ if name == "relay-bytes" { "scripts/provision netns" } else { ":" } }} >/dev/null
     @nats="$(scripts/provision nats | tail -n 1)" && NATS_SERVER="$nats" {{ built }}/release/bench {{ name }} {{ options }}
 
 # Everything: set-up, checks, all tests; this is what CI runs
@@ -74,7 +82,7 @@ fix: _tools
 
 # Install or fetch what is missing, for everything above
 setup:
-    @scripts/provision toolchain nats postgres chromium deny web browser mail oidc
+    @scripts/provision toolchain nats postgres chromium deny web browser mail oidc netns
 
 # Remove the demo's data; `just demo` starts anew then
 wipe:
@@ -106,4 +114,4 @@ _programs: _web
 
 [private]
 _release: _web
-    @cargo build --release --bin tributary --bin bench
+    @cargo build --release --bin tributary --bin bench --bin faults --bin office

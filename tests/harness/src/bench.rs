@@ -7,6 +7,7 @@ pub mod access;
 pub mod floor;
 pub mod oracle;
 mod population;
+pub mod relay_bytes;
 mod statistics;
 
 /// Two decimals: more would be noise.

@@ -1,4 +1,5 @@
-//! The demo: two relays, a shared meeting, and a few headless terminals that talk in turns.
+//! The demo: two relays, two more in a chain below the first, a shared meeting, and a few headless
+//! terminals that talk in turns.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -11,11 +12,18 @@ use tributary_contracts::operation::v1::{CheckIn, SendChat, SetHand};
 use tributary_terminal::OperationBody;
 
 use crate::hearing::Voice;
-use crate::{Options, RelayOptions, Service, World, locate_nats_server};
+use crate::{EdgeOptions, Options, Parent, RelayOptions, Service, World, locate_nats_server};
 
-/// Who is in the meeting from the start: name, and index of the relay.
-const TALKERS: [(&str, usize); 5] =
-    [("Ada", 0), ("Grace", 0), ("Alan", 0), ("Barbara", 1), ("Edsger", 1)];
+/// Who is in the meeting from the start, and at which relay.
+const TALKERS: [(&str, Parent); 5] = [
+    ("Ada", Parent::Relay(0)),
+    ("Grace", Parent::Relay(1)),
+    ("Alan", OFFICE),
+    ("Barbara", OFFICE),
+    ("Edsger", Parent::Edge(1)),
+];
+/// The relay below the first one, which has another one below it.
+const OFFICE: Parent = Parent::Edge(0);
 /// Who speaks, and for how many milliseconds: mostly one alone, sometimes two or three at once.
 const TURNS: [(&[usize], u64); 10] = [
     (&[0], 3000),
@@ -53,11 +61,21 @@ pub async fn run(plan: Plan) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
 
     step(&format!("nats-server: {}", locate_nats_server()?.display()));
-    step("starting nats-server, credential, meeting-registry, access-control, mixer, two relays");
+    step("starting nats-server, credential, meeting-registry, access-control, mixer, four relays");
     let options = Options {
         relays: vec![
-            RelayOptions::at_port("Office A", plan.port),
+            RelayOptions::at_port("Cloud", plan.port),
             RelayOptions::at_port("Office B", plan.port.saturating_add(1)),
+        ],
+        edges: vec![
+            EdgeOptions {
+                port: Some(plan.port.saturating_add(2)),
+                ..EdgeOptions::below("Office A", Parent::Relay(0))
+            },
+            EdgeOptions {
+                port: Some(plan.port.saturating_add(3)),
+                ..EdgeOptions::below("Room 3", OFFICE).in_a_room()
+            },
         ],
         folder: Some(folder),
         ..Options::default()
@@ -94,7 +112,11 @@ async fn start(options: Options) -> Result<(World, String, Vec<Voice>)> {
     step(&format!("bringing in {} headless terminals", TALKERS.len()));
     let mut voices = Vec::new();
     for (variant, (name, relay)) in TALKERS.into_iter().enumerate() {
-        let url = world.relay_url(relay)?;
+        let url = match relay {
+            Parent::Edge(index) => world.edge_url(index)?,
+            Parent::Relay(index) => world.relay_url(index)?,
+            Parent::At(address) => format!("http://{address}"),
+        };
         voices.push(Voice::join_with_melody(&url, &meeting_id, name, variant as u32).await?);
     }
     busy(&voices)?;
@@ -138,8 +160,11 @@ async fn first_to_end(world: &mut World) -> Result<()> {
 fn show(world: &World, link: &str) -> Result<()> {
     let admin = world.grpc_address(Service::MeetingRegistry)?;
     let lines = [
-        ("Office A", format!("{}{link}", world.relay_url(0)?)),
+        ("Cloud", format!("{}{link}", world.relay_url(0)?)),
         ("Office B", format!("{}{link}", world.relay_url(1)?)),
+        ("Office A", format!("{}{link}?relay={}", world.relay_url(0)?, world.edge_id(0)?)),
+        ("  status", world.edge_status_url(0)?),
+        ("Room 3", world.edge_status_url(1)?),
         ("Log in as", format!("demo, password {PASSWORD} (or come in as a guest)")),
         (
             "Admin gRPC",
@@ -154,7 +179,7 @@ fn show(world: &World, link: &str) -> Result<()> {
             ),
         ),
         ("Metrics", format!("{} (mixer)", world.metrics_url(Service::Mixer)?)),
-        ("", format!("{} (Office A)", world.metrics_url(Service::Relay(0))?)),
+        ("", format!("{} (Cloud)", world.metrics_url(Service::Relay(0))?)),
         ("Data, logs", world.folder().display().to_string()),
         ("Stop", "Ctrl-C".to_owned()),
         ("Wipe", "just wipe".to_owned()),

@@ -1,5 +1,7 @@
 //! Users and meetings of a world, by the gRPC interfaces that services and administrators use.
 
+mod relays;
+
 use anyhow::{Context, Result};
 use tonic::transport::Channel;
 use tonic::{Code, Request};

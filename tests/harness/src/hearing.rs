@@ -162,6 +162,11 @@ impl Voice {
         received.filter_map(delay).collect()
     }
 
+    /// Forgets all packets so far.
+    pub fn forget_packets(&self) {
+        self.terminal.reset_packets();
+    }
+
     /// Leaves the meeting.
     pub async fn leave(self) -> Result<()> {
         self.terminal.leave().await;

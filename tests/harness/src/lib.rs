@@ -10,6 +10,8 @@
 pub mod access;
 pub mod ageing;
 pub mod bench;
+pub mod branch;
+pub mod chain;
 mod config;
 pub mod demo;
 pub mod device;
@@ -19,10 +21,13 @@ pub mod hearing;
 mod http;
 pub mod metrics;
 mod nats;
+pub mod netns;
+pub mod office;
 pub mod peers;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod seeded;
 pub mod smoke;
 pub mod talk;
@@ -32,4 +37,6 @@ mod world;
 
 pub use config::Database;
 pub use nats::locate as locate_nats_server;
-pub use world::{OidcProvider, Options, RelayOptions, Service, World, programs};
+pub use world::{
+    EdgeOptions, OidcProvider, Options, Parent, RelayOptions, Service, World, is_attached, programs,
+};

@@ -51,6 +51,16 @@ impl Guard {
         Ok(Self { child, pipe })
     }
 
+    /// Ends the process group of this id when the owner is gone.
+    pub fn watch(&self, pid: u32) {
+        self.tell('+', pid);
+    }
+
+    /// The process has ended.
+    pub fn forget(&self, pid: u32) {
+        self.tell('-', pid);
+    }
+
     fn tell(&self, operation: char, pid: u32) {
         if let Ok(mut pipe) = self.pipe.lock()
             && let Some(pipe) = pipe.as_mut()

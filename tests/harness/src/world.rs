@@ -1,8 +1,9 @@
 //! A whole Tributary on loopback.
 
+mod edges;
 mod plan;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use toml::Table;
 use tonic::transport::{Channel, Endpoint};
 
+use self::edges::Edge;
+pub use self::edges::{EdgeOptions, Parent, is_attached};
 use self::plan::Plan;
 use crate::ageing::Ageing;
 use crate::config::Database;
@@ -40,12 +43,14 @@ pub struct RelayOptions {
     pub port: Option<u16>,
     /// True if everybody behind it sits in one room.
     pub room: bool,
+    /// The address of this machine that it listens at.
+    pub address: Ipv4Addr,
 }
 
 impl RelayOptions {
     /// A relay of that name on any port.
     pub fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), port: None, room: false }
+        Self { name: name.to_owned(), port: None, room: false, address: Ipv4Addr::LOCALHOST }
     }
 
     /// The same at this port, if that is free.
@@ -56,6 +61,11 @@ impl RelayOptions {
     /// One that stands in a room in which everybody behind it sits.
     pub fn room(name: &str) -> Self {
         Self { room: true, ..Self::named(name) }
+    }
+
+    /// The same at this address of this machine.
+    pub fn listening(self, address: Ipv4Addr) -> Self {
+        Self { address, ..self }
     }
 }
 
@@ -79,6 +89,10 @@ pub struct OidcProvider {
 pub struct Options {
     /// Its relays; "Office A" and "Office B" by default.
     pub relays: Vec<RelayOptions>,
+    /// Relays that attach to these or to each other; each after its parent.
+    pub edges: Vec<EdgeOptions>,
+    /// True to let others attach later, if there are none yet.
+    pub uplinks: bool,
     /// How many speakers are heard at once (K); none: the default of the services.
     pub voices_max: Option<u8>,
     /// Where services keep their data.
@@ -99,6 +113,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             relays: vec![RelayOptions::named("Office A"), RelayOptions::named("Office B")],
+            edges: Vec::new(),
+            uplinks: false,
             voices_max: None,
             database: Database::default(),
             databases: Vec::new(),
@@ -142,6 +158,8 @@ pub enum Service {
     Mixer,
     /// The relay with this index.
     Relay(usize),
+    /// The edge relay with this index.
+    Edge(usize),
 }
 
 impl Service {
@@ -153,6 +171,7 @@ impl Service {
             Self::AccessControl => "access-control",
             Self::Mixer => "mixer",
             Self::Relay(_) => "relay-gateway",
+            Self::Edge(_) => "relay",
         }
     }
 }
@@ -169,13 +188,17 @@ struct Member {
 pub struct World {
     members: Vec<Member>,
     relays: Vec<(String, SocketAddr)>,
+    /// Where each of them takes uplinks, if it does.
+    uplinks: Vec<Option<SocketAddr>>,
+    edges: Vec<Edge>,
+    log_filter: String,
     nats: nats::Server,
     program: PathBuf,
     service_token: String,
     admin_token: String,
     folder: PathBuf,
     // Dropped last, in this order: processes are gone before their folder is.
-    _guard: Arc<Guard>,
+    guard: Arc<Guard>,
     _scratch: Option<TempDir>,
     _turn: SemaphorePermit<'static>,
 }
@@ -207,6 +230,9 @@ impl World {
         }
         for service in services {
             world.ready(service).await?;
+        }
+        for edge in options.edges {
+            world.add_edge(edge).await?;
         }
         Ok(world)
     }
@@ -243,12 +269,15 @@ impl World {
         let world = Self {
             members,
             relays: plan.relays,
+            uplinks: plan.uplinks,
+            edges: Vec::new(),
+            log_filter: options.log.clone(),
             nats: plan.nats,
             program: plan.program,
             service_token: plan.shared.service_token,
             admin_token: plan.shared.admin_token,
             folder,
-            _guard: guard,
+            guard,
             _scratch: scratch,
             _turn: turn,
         };

@@ -12,6 +12,7 @@ mod access;
 mod attendance;
 mod caller;
 mod databases;
+mod edges;
 mod expiry;
 mod faults;
 mod media;

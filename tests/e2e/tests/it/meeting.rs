@@ -40,11 +40,16 @@ impl Meeting {
 
     /// Brings in one more terminal.
     pub async fn join(&mut self, relay: usize) {
+        let url = self.world.relay_url(relay).unwrap();
+        self.join_by(&url).await;
+    }
+
+    /// The same by the relay at this address.
+    pub async fn join_by(&mut self, url: &str) {
         let index = self.voices.len();
         let tone = TONES.get(index).copied().unwrap_or_default();
-        let url = self.world.relay_url(relay).unwrap();
         let name = format!("Terminal {index}");
-        self.voices.push(Voice::join(&url, &self.id, &name, tone, &TONES).await.unwrap());
+        self.voices.push(Voice::join(url, &self.id, &name, tone, &TONES).await.unwrap());
     }
 
     /// Switches tones on and off; does not wait.

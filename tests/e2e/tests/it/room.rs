@@ -31,7 +31,16 @@ impl Room {
 
     /// The same; outsiders may have to wait in the lobby.
     pub async fn open_with(lobby: bool) -> Self {
-        let world = World::start(Options::default()).await.unwrap();
+        Self::open_as(Options::default(), lobby).await
+    }
+
+    /// In a world that is made so.
+    pub async fn open_in(options: Options) -> Self {
+        Self::open_as(options, false).await
+    }
+
+    async fn open_as(options: Options, lobby: bool) -> Self {
+        let world = World::start(options).await.unwrap();
         let directory = world.directory().unwrap();
         let organiser = directory.user("ada", "Ada", "a password for tests").await.unwrap();
         let meeting = CreateMeetingRequest {

@@ -22,6 +22,8 @@ enum What {
     Access,
     /// Whether outsiders can tell a meeting that does not exist from one that refuses them
     Oracle,
+    /// What an office of 1 to 100 terminals costs its network behind an edge relay, and without
+    RelayBytes,
     /// The service behind the empty calls of `access`
     #[command(hide = true)]
     Floor {
@@ -35,6 +37,7 @@ async fn main() -> ExitCode {
     let report = match Arguments::parse().what {
         What::Access => bench::access::run().await,
         What::Oracle => bench::oracle::run().await,
+        What::RelayBytes => bench::relay_bytes::run().await,
         What::Floor { listen } => return ended(bench::floor::serve(listen).await),
     };
     let report = report

@@ -1,4 +1,4 @@
-//! A meeting that already talks, behind two relays, to be opened in a browser.
+//! A meeting that already talks, behind four relays, two of them in a chain, to be opened in a browser.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,12 +7,12 @@ use clap::Parser;
 use tributary_harness::demo::{self, Plan};
 
 #[derive(Parser)]
-#[command(about = "A meeting that already talks, behind two relays; Ctrl-C ends it")]
+#[command(about = "A meeting that already talks, behind four relays; Ctrl-C ends it")]
 struct Arguments {
     /// Where data and logs are kept.
     #[arg(long, default_value = ".demo")]
     folder: PathBuf,
-    /// The port of Office A's page, if it is free; Office B has the next one.
+    /// The port of the first relay's page, if it is free; the others have the next ones.
     #[arg(long, default_value_t = 8080)]
     port: u16,
 }

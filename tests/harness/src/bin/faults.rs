@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use tributary_harness::faults::{evil_relay, operations};
+use tributary_harness::faults::{evil_edge, evil_relay, operations, uplink, uplink_loss};
 
 #[derive(Parser)]
 #[command(about = "Faults, and what must hold all the same; one JSON object at the end")]
@@ -39,6 +39,20 @@ enum What {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// A relay that attaches to another lies, replays, floods and never reads: nothing comes of it
+    EvilEdge {
+        /// From which all choices are made.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// An office's uplink is cut for 10 s, then flaps: nothing is lost, nothing old is played
+    Uplink {
+        /// Let it flap four times only.
+        #[arg(long)]
+        short: bool,
+    },
+    /// An office of 100 on an uplink of 2 Mbit/s that loses 1 % of its packets
+    UplinkLoss,
     /// The terminals of `operations`, in a process that can be killed
     #[command(hide = true)]
     Attendees {
@@ -54,6 +68,9 @@ async fn main() -> ExitCode {
             operations::run(operations::Demand { seed, operations, meetings, rounds }).await
         }
         What::EvilRelay { seed } => evil_relay::run(seed).await,
+        What::EvilEdge { seed } => evil_edge::run(seed).await,
+        What::Uplink { short } => uplink::run(short).await,
+        What::UplinkLoss => uplink_loss::run().await,
         What::Attendees { plan } => return attended(attend(plan).await),
     };
     let report = report

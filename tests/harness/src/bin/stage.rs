@@ -4,7 +4,10 @@
 //! one JSON line, until standard input ends:
 //!
 //! - `stop|kill|start|restart SERVICE`, SERVICE being `nats`, `credential`, `meeting-registry`,
-//!   `access-control`, `mixer` or `relay N`
+//!   `access-control`, `mixer`, `relay N` or `edge N`
+//! - `freeze|thaw SERVICE`: lets it stand still, and go on
+//! - `status N`: what edge relay N says of itself; `attached N`: the same as soon as it is attached
+//! - `revoke N`: ends edge relay N's right to attach
 //! - `meeting SUBJECT`: a new meeting of Ada's that is shared; answers its `meeting_id` and its `link`
 //! - `private-meeting SUBJECT`: the same, not shared; answers its `meeting_id`
 //! - `lobby-meeting SUBJECT`: one that is shared and in which outsiders wait in the lobby; answers its
@@ -22,7 +25,7 @@ use tokio::sync::mpsc;
 use tributary_contracts::admin::v1::CreateMeetingRequest;
 use tributary_harness::directory::{Directory, ORGANISATION, User};
 use tributary_harness::peers::OidcServer;
-use tributary_harness::{Options, RelayOptions, Service, World};
+use tributary_harness::{EdgeOptions, Options, Parent, RelayOptions, Service, World};
 
 /// The password of everybody.
 const PASSWORD: &str = "a password for tests";
@@ -40,6 +43,13 @@ struct Arguments {
     /// Name of a relay that stands in a room; repeat for more. They come after the others.
     #[arg(long)]
     room: Vec<String>,
+    /// An edge relay, as `NAME` below the first relay, or `NAME@relay N` or `NAME@edge N`; repeat for more,
+    /// each after its parent.
+    #[arg(long, value_parser = edge)]
+    edge: Vec<EdgeOptions>,
+    /// The same in a room. They come after the others.
+    #[arg(long, value_parser = edge)]
+    edge_room: Vec<EdgeOptions>,
     /// The OpenID provider `test`, called "Test ID", is there, or will be when somebody logs in by it.
     #[arg(long)]
     oidc_issuer: Option<String>,
@@ -58,6 +68,8 @@ impl Arguments {
             options.relays = self.relay.iter().map(|name| RelayOptions::named(name)).collect();
         }
         options.relays.extend(self.room.iter().map(|name| RelayOptions::room(name)));
+        let rooms = self.edge_room.iter().cloned().map(EdgeOptions::in_a_room);
+        options.edges = self.edge.iter().cloned().chain(rooms).collect();
         options.oidc = self.oidc_issuer.as_deref().map(OidcServer::provider_at);
         if self.no_guests {
             options = options.configured("credential.guests = false")?;
@@ -79,7 +91,7 @@ struct Stage {
 #[tokio::main]
 async fn main() -> Result<()> {
     let options = Arguments::parse().options()?;
-    let relay_count = options.relays.len();
+    let (relay_count, edge_count) = (options.relays.len(), options.edges.len());
     let world = World::start(options).await?;
     let directory = world.directory()?;
     let mut people = Vec::new();
@@ -102,8 +114,10 @@ async fn main() -> Result<()> {
             Ok(json!({"name": world.relay_name(index)?, "url": world.relay_url(index)?}))
         })
         .collect::<Result<Vec<_>>>()?;
+    let edges = (0..edge_count).map(|index| stage.edge(index)).collect::<Result<Vec<_>>>()?;
     say(&json!({
         "relays": relays,
+        "edges": edges,
         "user": users.first(),
         "users": users,
         "meeting_id": meeting_id,
@@ -125,6 +139,16 @@ impl Stage {
         self.people.first().context("nobody is there")
     }
 
+    fn edge(&self, index: usize) -> Result<Value> {
+        let world = &self.world;
+        Ok(json!({
+            "name": world.edge_name(index)?,
+            "id": world.edge_id(index)?,
+            "url": world.edge_url(index)?,
+            "status_url": world.edge_status_url(index)?,
+        }))
+    }
+
     async fn obey(&mut self, line: &str) -> Result<Value> {
         let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
         match command {
@@ -142,6 +166,16 @@ impl Stage {
                 let link = self.directory.share_link(self.ada()?, &meeting_id).await?.url;
                 return Ok(json!({"meeting_id": meeting_id, "link": link}));
             }
+            "status" => return self.world.edge_status(rest.parse()?).await,
+            "attached" => {
+                self.world.edge_attached(rest.parse()?).await?;
+                return self.world.edge_status(rest.parse()?).await;
+            }
+            "revoke" => {
+                let relay_id = self.world.edge_id(rest.parse()?)?;
+                self.directory.revoke_relay(&relay_id).await?;
+                return Ok(json!({"done": line}));
+            }
             "scheduled" => return Ok(json!({"meeting_id": self.schedule(rest).await?})),
             _ => {}
         }
@@ -151,6 +185,8 @@ impl Stage {
             "stop" => drop(world.terminate(service).await?),
             "kill" => drop(world.kill(service).await?),
             "start" => world.start_service(service).await?,
+            "freeze" => world.freeze(service)?,
+            "thaw" => world.thaw(service)?,
             "restart" => {
                 world.terminate(service).await?;
                 world.start_service(service).await?;
@@ -197,6 +233,17 @@ impl Stage {
     }
 }
 
+/// `NAME`, `NAME@relay N` or `NAME@edge N`.
+fn edge(text: &str) -> Result<EdgeOptions> {
+    let (name, parent) = text.split_once('@').unwrap_or((text, "relay 0"));
+    let parent = match service(parent)? {
+        Service::Relay(index) => Parent::Relay(index),
+        Service::Edge(index) => Parent::Edge(index),
+        other => bail!("{other:?} is no relay"),
+    };
+    Ok(EdgeOptions::below(name, parent))
+}
+
 fn service(name: &str) -> Result<Service> {
     Ok(match name {
         "nats" => Service::Nats,
@@ -204,10 +251,11 @@ fn service(name: &str) -> Result<Service> {
         "meeting-registry" => Service::MeetingRegistry,
         "access-control" => Service::AccessControl,
         "mixer" => Service::Mixer,
-        relay => {
-            let index = relay.strip_prefix("relay ").context("no such service")?;
-            Service::Relay(index.parse().context("no such relay")?)
-        }
+        relay => match relay.split_once(' ') {
+            Some(("relay", index)) => Service::Relay(index.parse().context("no such relay")?),
+            Some(("edge", index)) => Service::Edge(index.parse().context("no such edge relay")?),
+            _ => bail!("no such service"),
+        },
     })
 }
 

@@ -1,6 +1,6 @@
 //! What is decided before a world starts: addresses, secrets, and each process's configuration.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +19,8 @@ pub(super) struct Plan {
     pub(super) program: PathBuf,
     /// Name and address of every relay's page.
     pub(super) relays: Vec<(String, SocketAddr)>,
+    /// Where each of them takes uplinks, if it does.
+    pub(super) uplinks: Vec<Option<SocketAddr>>,
     folder: PathBuf,
     log: String,
     mixer: Table,
@@ -33,6 +35,12 @@ impl Plan {
         }
         let relays = options.relays.iter().map(|relay| Ok((relay.name.clone(), page(relay)?)));
         let relays: Vec<_> = relays.collect::<Result<_>>()?;
+        let takes_uplinks = options.uplinks || !options.edges.is_empty();
+        let uplinks = options.relays.iter().map(|relay| match takes_uplinks {
+            true => Ok(Some(at(relay.address, ports::free()?))),
+            false => Ok(None),
+        });
+        let uplinks = uplinks.collect::<Result<_>>()?;
         let listen = ports::free()?;
         Ok(Self {
             nats: nats::Server {
@@ -55,6 +63,7 @@ impl Plan {
                 extra: options.extra.clone(),
             },
             relays,
+            uplinks,
             folder: folder.to_owned(),
             program: programs()?.join("tributary"),
             log: options.log.clone(),
@@ -94,7 +103,14 @@ impl Plan {
     ) -> Result<Member> {
         let (_, listen) = self.relays.get(index).context("no such relay")?;
         let id = relay_id(&options.name);
-        let section = relay_section(options, *listen, voices_max)?;
+        let mut section = relay_section(options, *listen, voices_max)?;
+        if let Some(uplink) = self.uplinks.get(index).copied().flatten() {
+            let mut table = one("listen", uplink.to_string());
+            if !options.address.is_loopback() {
+                table.insert("plaintext".into(), true.into());
+            }
+            section.insert("uplink".into(), table.into());
+        }
         let service = Service::Relay(index);
         let name = format!("{}-{id}", service.subcommand());
         self.process(service, &name, Some((id, section)), guard)
@@ -179,11 +195,19 @@ fn one(key: &str, value: impl Into<Value>) -> Table {
 
 /// Where a relay's page is to be: at the port that it should have if that is free.
 fn page(relay: &RelayOptions) -> Result<SocketAddr> {
-    let wanted = relay.port.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
-    match wanted.filter(|address| TcpListener::bind(address).is_ok()) {
-        Some(address) => Ok(address),
-        None => ports::free(),
+    page_at(relay.address, relay.port)
+}
+
+pub(super) fn page_at(address: Ipv4Addr, port: Option<u16>) -> Result<SocketAddr> {
+    let wanted = port.map(|port| SocketAddr::from((address, port)));
+    match wanted.filter(|wanted| TcpListener::bind(wanted).is_ok()) {
+        Some(wanted) => Ok(wanted),
+        None => Ok(at(address, ports::free()?)),
     }
+}
+
+fn at(address: Ipv4Addr, like: SocketAddr) -> SocketAddr {
+    SocketAddr::from((address, like.port()))
 }
 
 fn relay_section(
@@ -191,7 +215,7 @@ fn relay_section(
     listen: SocketAddr,
     voices_max: Option<u8>,
 ) -> Result<Table> {
-    let udp = ports::free()?.to_string();
+    let udp = at(relay.address, ports::free()?).to_string();
     let mut section = Table::new();
     section.insert("relay_id".into(), relay_id(&relay.name).into());
     section.insert("name".into(), relay.name.clone().into());

@@ -13,11 +13,11 @@ use super::{CLOSING_MAX, OPENING_MAX, link::LinkEnd};
 
 /// What the runtime's timers can tell apart.
 const TIMER_STEP: Duration = Duration::from_millis(1);
-/// The processor time that one channel may use of each second. An honest one needs a few milliseconds;
+/// The processor time that one channel may use of each second. An honest one needs 60 ms for a megabyte;
 /// a hostile one, with SCTP streams by the thousand, could use it all. Not optimised, honest ones can
 /// need all of it too.
 const SHARE: Duration =
-    if cfg!(debug_assertions) { Duration::from_secs(10) } else { Duration::from_millis(300) };
+    if cfg!(debug_assertions) { Duration::from_secs(10) } else { Duration::from_millis(600) };
 
 /// Why a channel is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
