@@ -82,6 +82,9 @@ impl MediaBus {
     }
 }
 
+/// A larger gap says nothing about what was lost: the publisher's numbers have jumped.
+const GAP_MAX: u64 = 10_000;
+
 /// Counts what a publisher's sequence numbers say was lost on the way.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SequenceGaps {
@@ -90,10 +93,12 @@ pub struct SequenceGaps {
 
 impl SequenceGaps {
     /// A message has come: how many before it are missing. Numbers start anew with each `run` of
-    /// the publisher, such as an epoch.
+    /// the publisher, such as an epoch. At most 10,000 are counted at once, whatever number is said.
     pub fn missing_before(&mut self, run: u64, sequence: u64) -> u64 {
         let missing = match self.last {
-            Some((last_run, last)) if last_run == run => sequence.saturating_sub(last + 1),
+            Some((last_run, last)) if last_run == run => {
+                sequence.saturating_sub(last.saturating_add(1)).min(GAP_MAX)
+            }
             _ => 0,
         };
         self.last = Some((run, sequence));
@@ -182,5 +187,15 @@ mod tests {
             .map(|(run, sequence)| gaps.missing_before(run, sequence))
             .collect();
         assert_eq!(missing, [0, 0, 2, 0, 0, 0]);
+    }
+
+    #[test]
+    fn numbers_at_the_end_of_their_range_are_counted_like_others() {
+        let mut gaps = SequenceGaps::default();
+        let missing: Vec<u64> = [0, u64::MAX, u64::MAX, 0, u64::MAX - 1, u64::MAX]
+            .into_iter()
+            .map(|sequence| gaps.missing_before(0, sequence))
+            .collect();
+        assert_eq!(missing, [0, GAP_MAX, 0, 0, GAP_MAX, 0]);
     }
 }

@@ -80,7 +80,11 @@ impl<T: Copy + PartialEq> Meeting<T> {
         if attached == self.forwarding.is_none() {
             return;
         }
-        self.forwarding = (!attached).then(Forwarding::default);
+        if let Some(ended) = &self.forwarding {
+            self.forwarded_streams = ended.last_stream;
+        }
+        let last_stream = self.forwarded_streams;
+        self.forwarding = (!attached).then(|| Forwarding { last_stream, ..Forwarding::default() });
         self.begin_other_streams();
         self.look_who_speaks(now);
     }

@@ -46,6 +46,8 @@ pub struct Meeting<T> {
     pub(crate) plan: RoutePlan,
     /// While nobody above this relay is reached: what is in force instead.
     pub(crate) forwarding: Option<Forwarding>,
+    /// Streams that were made while cut off, over all times.
+    pub(crate) forwarded_streams: u32,
     scratch: tracks::Scratch,
 }
 
@@ -59,6 +61,7 @@ impl<T: Copy + PartialEq> Meeting<T> {
             guard: EpochGuard::default(),
             plan: RoutePlan::default(),
             forwarding: None,
+            forwarded_streams: 0,
             scratch: tracks::Scratch::default(),
         }
     }

@@ -13,6 +13,8 @@ const FRESH: Duration = Duration::from_secs(30);
 const FIRST_ALONE: Duration = Duration::from_secs(2);
 /// Between attempts at last, and after a refusal.
 const INTERVAL_MAX: Duration = Duration::from_secs(10);
+/// One attempt in so many goes to an upstream that has refused, while there are others.
+const REFUSED_EVERY: usize = 20;
 /// Jitter, in percent either way.
 const JITTER_PERCENT: u32 = 20;
 
@@ -34,7 +36,8 @@ pub struct Attempts {
     /// How many were made elsewhere than the first alone.
     turned: usize,
     interval: Duration,
-    is_refused: bool,
+    /// One bit for each upstream that has refused.
+    refused: u64,
 }
 
 impl Attempts {
@@ -43,30 +46,48 @@ impl Attempts {
     pub fn new(upstreams: usize, first: usize) -> Self {
         let upstreams = upstreams.max(1);
         let first = first % upstreams;
-        Self { upstreams, first, made: 0, turned: 0, interval: INTERVAL, is_refused: false }
+        Self { upstreams, first, made: 0, turned: 0, interval: INTERVAL, refused: 0 }
     }
 
-    /// An upstream has refused: to ask often won't change its mind. With several, the others are
-    /// still tried, slowly as well.
-    pub fn refuse(&mut self) {
-        self.is_refused = true;
+    /// An upstream has refused: to ask often won't change its mind. The others are tried as before, and
+    /// this one now and then.
+    pub fn refuse(&mut self, upstream: usize) {
+        self.refused |= bit(upstream);
+    }
+
+    fn has_refused(&self, upstream: usize) -> bool {
+        self.refused & bit(upstream) != 0
+    }
+
+    fn have_all_refused(&self) -> bool {
+        (0..self.upstreams).all(|upstream| self.has_refused(upstream))
     }
 
     /// The next attempt: `lost_for` after the loss, with any number for the jitter.
     pub fn next(&mut self, lost_for: Duration, random: u32) -> Attempt {
         let wait = if self.made == 0 { Duration::ZERO } else { self.wait(lost_for, random) };
         self.made += 1;
-        let is_first_alone = lost_for + wait < FIRST_ALONE && !self.is_refused;
+        let is_first_alone = lost_for + wait < FIRST_ALONE && !self.has_refused(self.first);
         if is_first_alone {
             return Attempt { wait, upstream: self.first };
         }
-        self.turned += 1;
         // The first one has had its time: the next in turn, and the first again at the end.
-        Attempt { wait, upstream: (self.first + self.turned) % self.upstreams }
+        let takes_all = self.have_all_refused() || self.made.is_multiple_of(REFUSED_EVERY);
+        for _ in 0..self.upstreams {
+            self.turned += 1;
+            if takes_all || !self.has_refused(self.in_turn()) {
+                break;
+            }
+        }
+        Attempt { wait, upstream: self.in_turn() }
+    }
+
+    fn in_turn(&self) -> usize {
+        (self.first + self.turned) % self.upstreams
     }
 
     fn wait(&mut self, lost_for: Duration, random: u32) -> Duration {
-        if self.is_refused {
+        if self.have_all_refused() {
             self.interval = INTERVAL_MAX;
         } else if lost_for >= FRESH {
             self.interval = (self.interval * 2).min(INTERVAL_MAX);
@@ -74,6 +95,11 @@ impl Attempts {
         let percent = 100 - JITTER_PERCENT + random % (2 * JITTER_PERCENT + 1);
         self.interval * percent / 100
     }
+}
+
+/// Upstreams beyond the 64th share a bit.
+fn bit(upstream: usize) -> u64 {
+    1 << upstream.min(63)
 }
 
 #[cfg(test)]
@@ -118,14 +144,21 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_relay_asks_slowly_and_elsewhere() {
+    fn a_refused_relay_asks_elsewhere_and_slowly_when_all_have_refused() {
         let mut attempts = Attempts::new(2, 0);
         attempts.next(Duration::ZERO, 20);
-        attempts.refuse();
-        let next = attempts.next(Duration::from_millis(100), 20);
-        assert_eq!(next, Attempt { wait: INTERVAL_MAX, upstream: 1 });
-        let next = attempts.next(Duration::from_secs(10), 20);
-        assert_eq!(next, Attempt { wait: INTERVAL_MAX, upstream: 0 });
+        attempts.refuse(0);
+        for made in 1..REFUSED_EVERY - 1 {
+            let next = attempts.next(Duration::from_millis(500 * made as u64), 20);
+            assert_eq!(next, Attempt { wait: INTERVAL, upstream: 1 });
+        }
+        let asked: Vec<usize> =
+            (0..10).map(|_| attempts.next(Duration::from_secs(11), 20).upstream).collect();
+        assert!(asked.contains(&0), "{asked:?}");
+        attempts.refuse(1);
+        let next = [0; 2].map(|_| attempts.next(Duration::from_secs(12), 20));
+        assert!(next.iter().all(|next| next.wait == INTERVAL_MAX), "{next:?}");
+        assert_ne!(next[0].upstream, next[1].upstream);
     }
 
     proptest! {

@@ -104,8 +104,16 @@ impl Attaching {
         let channel = self.connector.connect(upstream).await.map_err(Failure::passing)?.channel;
         let proven = answered(upstream, self.identity.prove(channel.clone())).await??;
         let _turn = self.turn.lock().await;
-        let hello = self.hello(upstream, channel, &proven);
-        let (channel, requests, responses, attached) = answered(upstream, hello).await??;
+        let hello = self.hello(upstream, channel.clone(), &proven);
+        let attached = match answered(upstream, hello).await? {
+            Err(failure) if failure.revoked => {
+                let again = answered(upstream, self.identity.enrol_again(channel)).await;
+                let again = matches!(again, Ok(Ok(true)));
+                return Err(Failure { at_once: again, revoked: !again, ..failure });
+            }
+            attached => attached,
+        };
+        let (channel, requests, responses, attached) = attached?;
         Ok(Connection { channel, requests, responses, attached, upstream: index })
     }
 

@@ -4,7 +4,7 @@
 //! A child's link is a link of this relay too, with a number of its own, and places keep theirs.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -198,11 +198,12 @@ impl Children {
     }
 
     fn say_reachable(&self, child: &Arc<Child>, links: Option<&[u32]>, reachable: bool) {
+        let links = links.map(|links| links.iter().collect::<HashSet<_>>());
         let own: Vec<u32> = {
             let state = self.state();
             let of_child = state.links.iter().filter(|((by, _), _)| *by == child.uplink);
             of_child
-                .filter(|((_, link), _)| links.is_none_or(|links| links.contains(link)))
+                .filter(|((_, link), _)| links.as_ref().is_none_or(|links| links.contains(link)))
                 .map(|(_, known)| known.own)
                 .collect()
         };
@@ -220,7 +221,9 @@ impl Children {
         if let Some(via) = via {
             via.set_settings(&relay, settings.clone());
         }
-        let by = via.map(|via| via.uplink);
+        // One that comes back to its session is where it was.
+        let before = state.known.get(&relay).and_then(|known| known.by);
+        let by = via.map(|via| via.uplink).or(before);
         state.known.insert(relay, Known { room: settings.room, by });
     }
 

@@ -93,20 +93,26 @@ impl Client {
         loop {
             tokio::select! {
                 Some(ended) = under_way.next(), if !under_way.is_empty() => match ended {
-                    Ok(connection) => return connection,
-                    Err(Failure { text, refused, at_once, revoked }) => {
+                    (_, Ok(connection)) => return connection,
+                    (tried, Err(Failure { text, refused, at_once, revoked })) => {
                         self.uplink.board.fail(&text);
                         self.uplink.board.change(|status| status.revoked |= revoked);
+                        if revoked {
+                            // Whoever is here is let go: they may come in elsewhere.
+                            self.forget(self.uplink.give_up()).await;
+                        }
                         if at_once {
                             at = Instant::now();
                         } else if refused {
-                            attempts.refuse();
+                            attempts.refuse(tried);
                         }
                     }
                 },
                 () = sleep_until(at) => {
                     if under_way.len() < ATTEMPTS_MAX {
-                        under_way.push(self.attaching.attempt(next.upstream));
+                        let tried = next.upstream;
+                        let attempt = self.attaching.attempt(tried);
+                        under_way.push(async move { (tried, attempt.await) });
                     }
                     next = attempts.next(lost_at.elapsed(), random());
                     at = Instant::now() + next.wait;
@@ -253,10 +259,18 @@ impl Client {
     async fn try_carry(&self) -> Result<(), Status> {
         // Taken from the media thread's queue only when the connection takes it: what is too old by then
         // is not sent.
-        let up = unfold((self.port.clone(), self.bulk.clone()), async |(port, bulk)| {
-            let request = port.next().await;
+        let over = CancellationToken::new();
+        let up = (self.port.clone(), self.bulk.clone(), over.clone());
+        // A connection that is dead must not go on taking what the next one is to carry.
+        let _over = over.drop_guard();
+        let up = unfold(up, async |(port, bulk, over)| {
+            let request = tokio::select! {
+                biased;
+                () = over.cancelled() => return None,
+                request = port.next() => request,
+            };
             bulk.note_up(request.encoded_len());
-            Some((request, (port, bulk)))
+            Some((request, (port, bulk, over)))
         });
         let request = self.uplink.in_session(Box::pin(up))?;
         let mut down = self.uplink.client()?.carry(request).await?.into_inner();

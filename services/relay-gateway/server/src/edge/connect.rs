@@ -32,9 +32,9 @@ pub use upstream::Upstream;
 /// From the look-up of the name to the parent's first HTTP/2 frame.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// What the parent may send on one stream before it is read here. Bytes.
-const STREAM_WINDOW: u32 = 256 << 10;
-/// And on all streams. Bytes.
-const CONNECTION_WINDOW: u32 = 1 << 20;
+const STREAM_WINDOW: u32 = 64 << 10;
+/// And on all streams: files that nobody takes for now leave room for voices. Bytes.
+const CONNECTION_WINDOW: u32 = 4 << 20;
 /// The smallest that HTTP/2 has (RFC 9113 §4.2), so that a long message holds others up least. Bytes.
 const FRAME_MAX: u32 = 16 << 10;
 /// Largest header of an answer. Bytes.

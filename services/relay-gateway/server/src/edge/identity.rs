@@ -55,6 +55,8 @@ struct State {
     next: Option<Arc<RelayKey>>,
     /// Whether the next proof is by that one.
     try_next: bool,
+    /// The token that was shown last.
+    shown: Option<Secret>,
 }
 
 /// A signed `Hello`, and which key has signed it.
@@ -90,7 +92,7 @@ impl Identity {
             token: config.enrolment_token.clone(),
             token_file: config.enrolment_token_file.clone(),
             rotate_after: DAY * config.rotate_days,
-            state: Mutex::new(State { stored, key: Arc::new(key), next, try_next }),
+            state: Mutex::new(State { stored, key: Arc::new(key), next, try_next, shown: None }),
         })
     }
 
@@ -111,6 +113,7 @@ impl Identity {
     /// There is no token, the parent does not answer, or the core refuses.
     pub async fn enrol(&self, channel: Channel) -> Result<Settings, IdentityError> {
         let token = self.token()?;
+        self.state().shown = Some(token.clone());
         let mut client = RelayUplinkClient::new(channel);
         let challenge = challenge(&mut client).await?;
         let key = Arc::clone(&self.state().key);
@@ -127,6 +130,21 @@ impl Identity {
         self.vault.write_stored(&stored)?;
         self.state().stored = Some(stored);
         Ok(settings)
+    }
+
+    /// Enrols anew if there is a token that was not shown yet: an administrator has allowed the relay
+    /// again. True if it has another identity now.
+    ///
+    /// # Errors
+    /// As of [`Self::enrol`].
+    pub async fn enrol_again(&self, channel: Channel) -> Result<bool, IdentityError> {
+        let Ok(token) = self.token() else { return Ok(false) };
+        let known =
+            self.state().shown.as_ref().is_some_and(|shown| shown.expose() == token.expose());
+        if known {
+            return Ok(false);
+        }
+        self.enrol(channel).await.map(|_| true)
     }
 
     fn token(&self) -> Result<Secret, IdentityError> {

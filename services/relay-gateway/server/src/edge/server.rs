@@ -43,6 +43,8 @@ use crate::{
 
 /// What is said at the end may take so long to arrive.
 const FAREWELL_TIME_MAX: Duration = Duration::from_secs(1);
+/// For the answer to an enrolment.
+const ENROL_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// An edge relay can't start.
 #[derive(Debug, thiserror::Error)]
@@ -290,14 +292,16 @@ async fn enrolled(identity: &Identity, connector: &Connector, board: &Board) -> 
         sleep(next.wait).await;
         let Some(upstream) = upstreams.get(next.upstream) else { continue };
         let failed = match connector.connect(upstream).await {
-            Ok(connected) => match identity.enrol(connected.channel).await {
-                Ok(settings) => {
+            Ok(connected) => match timeout(ENROL_TIME_MAX, identity.enrol(connected.channel)).await
+            {
+                Err(_) => format!("{upstream} does not answer in time"),
+                Ok(Ok(settings)) => {
                     tracing::info!(relay = %settings.relay_id, name = settings.relay_name, "enrolled");
                     continue;
                 }
-                Err(error) => {
+                Ok(Err(error)) => {
                     if !error.is_passing() {
-                        attempts.refuse();
+                        attempts.refuse(next.upstream);
                     }
                     error.to_string()
                 }

@@ -242,15 +242,14 @@ impl Uplink {
             inner.token.clone_from(&attached.session_token);
             return Beginning::Resumed;
         }
+        let ending = inner.end();
         inner.token.clone_from(&attached.session_token);
-        inner.over.cancel();
-        inner.over = CancellationToken::new();
-        inner.placed.clear();
-        inner.outgoing = Outgoing::default();
-        inner.incoming = Incoming::default();
-        inner.payloads = PayloadReceiver::default();
-        inner.distance = Distance::default();
-        Beginning::New { ending: inner.links.forget_all() }
+        Beginning::New { ending }
+    }
+
+    /// The session is given up: it will not be resumed, and everything is as for another one.
+    pub(super) fn give_up(&self) -> Vec<CancellationToken> {
+        self.inner().end()
     }
 
     pub(super) fn settle(&self, settings: RelaySettings) {
@@ -448,6 +447,19 @@ fn violation(error: impl ToString) -> Violation {
 }
 
 impl Inner {
+    /// Forgets the session; the answers tell when the tasks of its links have ended.
+    fn end(&mut self) -> Vec<CancellationToken> {
+        self.token.clear();
+        self.over.cancel();
+        self.over = CancellationToken::new();
+        self.placed.clear();
+        self.outgoing = Outgoing::default();
+        self.incoming = Incoming::default();
+        self.payloads = PayloadReceiver::default();
+        self.distance = Distance::default();
+        self.links.forget_all()
+    }
+
     fn take(&mut self, body: Option<Body>) -> Result<Option<Task>, Violation> {
         match body {
             Some(Body::Deliver(deliver)) => {

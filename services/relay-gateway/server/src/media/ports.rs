@@ -76,6 +76,11 @@ impl<T> Lane<T> {
     fn clear(&self) {
         while self.ring.pop().is_some() {}
     }
+
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
+        self.ring.is_empty()
+    }
 }
 
 /// A message of another relay, and how far its clock is ahead of this one's, in microseconds.
@@ -97,6 +102,8 @@ pub(super) struct ParentLanes {
     has_plans: AtomicBool,
     ready: Notify,
     closed: AtomicBool,
+    /// Wakes who waits for the end.
+    closing: Notify,
 }
 
 impl Default for ParentLanes {
@@ -108,12 +115,16 @@ impl Default for ParentLanes {
             has_plans: AtomicBool::new(false),
             ready: Notify::new(),
             closed: AtomicBool::new(false),
+            closing: Notify::new(),
         }
     }
 }
 
 impl ParentLanes {
     pub(super) fn send(&self, meeting_id: u64, batch: TrackBatch, now: Instant) {
+        if self.is_closed() {
+            return;
+        }
         self.to_child.push(CarriedTracks { meeting_id, batch: Some(batch), plan: None }, now);
         self.ready.notify_one();
     }
@@ -127,10 +138,14 @@ impl ParentLanes {
         self.ready.notify_one();
     }
 
-    /// Nobody takes anything any more.
+    /// Nobody takes anything any more, and nothing is kept: who holds a closed port may do so for long.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        self.from_child.clear();
+        self.to_child.clear();
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.ready.notify_one();
+        self.closing.notify_one();
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -177,9 +192,12 @@ impl ParentPort {
         Self { lanes, arrivals }
     }
 
-    /// Something has come from the child. Never waits. `offset_us`: how far the child's clock is ahead of
-    /// this relay's, in microseconds.
+    /// Something has come from the child. Never waits; dropped if the port is closed. `offset_us`: how far
+    /// the child's clock is ahead of this relay's, in microseconds.
     pub fn push(&self, message: CarryRequest, offset_us: i64) {
+        if self.lanes.is_closed() {
+            return;
+        }
         let batches = message.sends.iter().filter_map(|send| send.batch.as_ref());
         if is_too_much(&message, batches.map(|batch: &SendBatch| batch.frames.len())) {
             return self.lanes.from_child.drop_one();
@@ -199,6 +217,14 @@ impl ParentPort {
                 return Some(message);
             }
             self.lanes.ready.notified().await;
+        }
+    }
+
+    /// Resolves when the port is closed: there is a newer one. For one caller at a time; may be dropped
+    /// while it waits.
+    pub async fn closed(&self) {
+        while !self.lanes.is_closed() {
+            self.lanes.closing.notified().await;
         }
     }
 }
@@ -386,6 +412,22 @@ mod tests {
             .collect();
         assert_eq!(plans, [(7, 2), (8, 1)]);
         assert!(lanes.take(now).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_keeps_nothing_and_takes_nothing() {
+        let lanes = Arc::new(ParentLanes::default());
+        let port = ParentPort::new(lanes.clone(), Arrivals::default());
+        port.push(CarryRequest::default(), 0);
+        lanes.send(7, batch(1, 10), Instant::now());
+        lanes.send_plan(7, RoutePlan::default());
+        assert!(!lanes.from_child.is_empty() && !lanes.to_child.is_empty());
+        tokio::join!(port.closed(), async { lanes.close() });
+        assert!(lanes.from_child.is_empty() && lanes.take(Instant::now()).is_none());
+        port.push(CarryRequest::default(), 0);
+        lanes.send(7, batch(2, 10), Instant::now());
+        assert!(lanes.from_child.is_empty() && lanes.to_child.is_empty());
+        assert!(port.next().await.is_none());
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod commands;
 mod tracks;
 
 use std::{
+    collections::HashMap,
     io,
     net::SocketAddr,
     sync::Arc,
@@ -20,6 +21,7 @@ use tokio::{
     net::UdpSocket,
     sync::{Notify, mpsc, oneshot},
 };
+use tributary_contracts::relay::v1::RoutePlan;
 use tributary_message_bus::{MediaBus, MediaInbox};
 use tributary_relay_gateway_core::{PRIVATE, Voice};
 use tributary_rtc_session::{
@@ -78,6 +80,8 @@ struct Worker {
     arrivals: Arc<Notify>,
     heard: Vec<(TerminalId, IncomingAudio)>,
     touched: Vec<MeetingKey>,
+    /// Of meetings that are not open here yet, by number.
+    early_plans: HashMap<u64, RoutePlan>,
     pending: Pending,
     counters: MediaCounters,
     figures: Figures,
@@ -171,6 +175,7 @@ impl Worker {
             arrivals: shared.arrivals.clone(),
             heard: Vec::new(),
             touched: Vec::new(),
+            early_plans: HashMap::new(),
             pending: Pending::default(),
             counters: MediaCounters::default(),
             figures: Figures::default(),

@@ -13,7 +13,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use axum::Router;
+use axum::{Router, extract::ws::close_code};
 use challenges::Challenges;
 use tokio::{sync::Semaphore, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -30,7 +30,7 @@ use tributary_identifiers::RelayId;
 use super::{Backend, Child, FetchBody, Up};
 use crate::{
     media::{MediaHandle, UplinkId},
-    terminals::Shared,
+    terminals::{Shared, socket::CONNECTIONS_MAX},
 };
 use carrying::Carried;
 use reach::Reachability;
@@ -39,9 +39,17 @@ pub(crate) use relays::{IntroductionError, Relays};
 /// What of one uplink's terminals may wait for their connections here, in bytes.
 const WAITING_BYTES_MAX: usize = 16 << 20;
 
+/// Connections for the links of one uplink at a time.
+const CONNECTIONS_OF_UPLINK_MAX: usize = 4_096;
+/// Connections for the links of all uplinks at a time: the rest is for who comes directly.
+const CARRIED_MAX: usize = CONNECTIONS_MAX / 4 * 3;
+
 /// One session of a relay that is attached.
 struct Line {
+    child: Arc<Child>,
     links: HashMap<u32, Carried>,
+    /// Places for connections.
+    places: Arc<Semaphore>,
     /// Room for what waits to be taken by connections.
     room: Arc<Semaphore>,
     reachability: Reachability,
@@ -69,6 +77,8 @@ pub(crate) struct AtCore {
     shared: Arc<Shared>,
     challenges: Challenges,
     lines: Arc<Lines>,
+    /// Places for connections of all lines.
+    places: Arc<Semaphore>,
     /// Everything that is served over HTTP, once that is known.
     router: OnceLock<Router>,
     connections: TaskTracker,
@@ -86,6 +96,7 @@ impl AtCore {
             shared,
             challenges: Challenges::default(),
             lines: Arc::default(),
+            places: Arc::new(Semaphore::new(CARRIED_MAX)),
             router: OnceLock::new(),
             connections,
             shutdown,
@@ -136,6 +147,14 @@ impl AtCore {
             child.close_link(link, code);
         }
     }
+
+    /// Closes all links whose way leads over this relay, but those of one uplink.
+    fn close_all_by(&self, relay: &RelayId, except: Option<UplinkId>, code: u16) {
+        let children: Vec<_> = self.lines().values().map(|line| line.child.clone()).collect();
+        for child in children.iter().filter(|child| Some(child.uplink) != except) {
+            self.close_links(child, |path| path.contains(relay), code);
+        }
+    }
 }
 
 impl Backend for AtCore {
@@ -179,7 +198,9 @@ impl Backend for AtCore {
         }
         self.shared.relays.know(&relay, &identity);
         if let Some(child) = via {
-            self.shared.relays.put_behind(child, &relay)?;
+            if self.shared.relays.put_behind(child, &relay)? {
+                self.close_all_by(&relay, Some(child.uplink), close_code::RESTART);
+            }
             child.set_settings(&relay, settings.clone());
         }
         Ok(settings)
@@ -196,11 +217,18 @@ impl Backend for AtCore {
     }
 
     fn began(&self, child: &Arc<Child>) {
-        self.shared.relays.begin(child);
-        let reachability = Reachability::start(self.shared.clone(), child.clone());
-        let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX));
-        let line = Line { links: HashMap::new(), room, reachability };
+        if !self.shared.relays.begin(child) {
+            return;
+        }
+        let line = Line {
+            child: child.clone(),
+            links: HashMap::new(),
+            places: Arc::new(Semaphore::new(CONNECTIONS_OF_UPLINK_MAX)),
+            room: Arc::new(Semaphore::new(WAITING_BYTES_MAX)),
+            reachability: Reachability::start(self.shared.clone(), child.clone()),
+        };
         self.lines().insert(child.uplink, line);
+        self.close_all_by(&child.relay, Some(child.uplink), close_code::RESTART);
     }
 
     async fn take(&self, child: &Arc<Child>, up: Up) {
@@ -236,13 +264,13 @@ impl Backend for AtCore {
 
     async fn fetch(
         &self,
-        _child: &Arc<Child>,
+        child: &Arc<Child>,
         head: FetchRequestHead,
         body: FetchBody,
     ) -> Result<(FetchResponseHead, FetchBody), Status> {
         let router = self.router.get().cloned();
         let router = router.ok_or_else(|| Status::unavailable("this relay is not ready yet"))?;
-        fetching::fetch(router, head, body).await
+        fetching::fetch(child, router, head, body).await
     }
 }
 

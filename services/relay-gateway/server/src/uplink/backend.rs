@@ -54,7 +54,7 @@ pub(crate) trait Backend: Send + Sync + 'static {
         request: RotateKeyRequest,
     ) -> impl Future<Output = Result<(), Status>> + Send;
 
-    /// A new session has begun.
+    /// A new session has begun. The table of sessions is locked meanwhile.
     fn began(&self, child: &Arc<Child>);
 
     /// Something that a child has said, in order.

@@ -56,9 +56,17 @@ async fn take(
     mut up: Streaming<CarryRequest>,
     ended: CancellationToken,
 ) {
-    let _ended = ended.drop_guard();
+    let ended = ended.drop_guard();
     loop {
-        match up.message().await {
+        // The way down may never be looked at again while HTTP/2 takes nothing: this ends by itself, and
+        // leaves it to the way down to say why.
+        let message = tokio::select! {
+            biased;
+            () = child.over() => break,
+            () = port.closed() => break,
+            message = up.message() => message,
+        };
+        match message {
             Ok(Some(message)) => {
                 child.counts.up(message.encoded_len());
                 port.push(message, child.offset_us());
@@ -76,4 +84,5 @@ async fn take(
             }
         }
     }
+    ended.disarm();
 }

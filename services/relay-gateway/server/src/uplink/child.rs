@@ -35,6 +35,13 @@ use crate::{
 /// Length of a session token, in bytes.
 pub(crate) const TOKEN_BYTES: usize = 32;
 
+/// Nobody is introduced to a child for which more waits, in bytes: no introduction ends a session.
+const INTRODUCE_BYTES_MAX: usize = 1 << 20;
+
+/// A child is not asked to answer an introduction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotAsked;
+
 /// What names a session; whoever has it speaks for the child.
 pub(crate) struct SessionToken([u8; TOKEN_BYTES]);
 
@@ -158,7 +165,7 @@ impl Child {
     /// Something for a terminal; waits while the child is slow.
     ///
     /// # Errors
-    /// The session is over; it is when the child takes nothing any more.
+    /// The session is over; it is when the child takes too little for too long.
     pub(crate) async fn deliver(
         &self,
         link: u32,
@@ -187,9 +194,12 @@ impl Child {
     /// Asks the child to answer an introduction.
     ///
     /// # Errors
-    /// The session is over.
-    pub(crate) fn introduce(&self, introduction: Introduction) -> Result<(), Over> {
-        self.push(None, Item::Introduction(introduction))
+    /// The session is over, or too much waits for the child already.
+    pub(crate) fn introduce(&self, introduction: Introduction) -> Result<(), NotAsked> {
+        if self.queue.bytes() > INTRODUCE_BYTES_MAX {
+            return Err(NotAsked);
+        }
+        self.push(None, Item::Introduction(introduction)).map_err(|Over| NotAsked)
     }
 
     fn push(&self, link: Option<u32>, item: Item) -> Result<(), Over> {

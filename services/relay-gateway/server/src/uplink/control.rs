@@ -73,14 +73,16 @@ struct Line<'a, B> {
 pub(super) async fn run<B: Backend>(
     backend: Arc<B>,
     own_path: Vec<RelayId>,
-    mut seat: Seat,
+    seat: Seat,
     first: AttachResponse,
     mut inbound: impl Inbound,
     outbound: Outbound,
 ) {
-    let child = seat.claim.child.clone();
+    let Seat { claim, incoming: mut kept, .. } = seat;
+    let child = claim.child.clone();
     let mut last_heard = Instant::now();
-    let mut incoming = std::mem::take(&mut *seat.incoming);
+    let mut incoming = std::mem::take(&mut *kept);
+    let mut farewell = None;
     if outbound.send(Ok(first)).await.is_ok() {
         let line = Line {
             backend: &*backend,
@@ -89,9 +91,9 @@ pub(super) async fn run<B: Backend>(
             distance: Mutex::new(Distance::with_guess(child.offset_us())),
             stop: CancellationToken::new(),
         };
-        let reading = line.read(&seat.claim, &mut inbound, &mut incoming, &mut last_heard);
+        let reading = line.read(&claim, &mut inbound, &mut incoming, &mut last_heard);
         let (end, ()) = tokio::join!(line.stopping(reading), line.stopping(line.write(&outbound)));
-        let farewell = match end {
+        farewell = match end {
             End::Lost => None,
             End::Superseded => Some(replaced()),
             End::Over => Some(child.why()),
@@ -103,12 +105,14 @@ pub(super) async fn run<B: Backend>(
                 Some(status)
             }
         };
-        if let Some(status) = farewell {
-            let _ = timeout(FAREWELL_MAX, outbound.send(Err(status))).await;
-        }
     }
-    *seat.incoming = incoming;
-    seat.claim.lose(last_heard);
+    *kept = incoming;
+    // A newer connection does not wait for the farewell.
+    drop(kept);
+    if let Some(status) = farewell {
+        let _ = timeout(FAREWELL_MAX, outbound.send(Err(status))).await;
+    }
+    claim.lose(last_heard);
 }
 
 impl<B: Backend> Line<'_, B> {

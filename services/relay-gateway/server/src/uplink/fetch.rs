@@ -1,9 +1,13 @@
 //! HTTP requests of terminals behind a child: head first, then the body in pieces, both ways.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt as _, stream};
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc},
     time::timeout,
@@ -19,7 +23,7 @@ use super::{backend::FetchBody, child::Child};
 pub(super) const FETCHES_MAX: usize = 32;
 /// How long the head of a request may take.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
-/// How long the next piece of a body may take, either way.
+/// How long the next piece of a body may take, and how long it may wait to be taken; either way.
 const PIECE_TIME_MAX: Duration = Duration::from_secs(30);
 /// Pieces on the way between two.
 const PIECES_AHEAD: usize = 4;
@@ -41,6 +45,7 @@ pub(super) fn place(child: &Arc<Child>) -> Result<OwnedSemaphorePermit, Status> 
 
 /// Reads the head of a request, and begins with its body.
 pub(super) async fn open(
+    child: &Arc<Child>,
     mut parts: Streaming<FetchRequest>,
 ) -> Result<(FetchRequestHead, FetchBody), Status> {
     let first = timeout(HEAD_TIME_MAX, parts.message()).await;
@@ -50,9 +55,7 @@ pub(super) async fn open(
         return Err(Status::invalid_argument("the first part must be the head of the request"));
     };
     check_head(&head)?;
-    let (pieces, body) = mpsc::channel(PIECES_AHEAD);
-    tokio::spawn(forward(parts, pieces));
-    Ok((head, body))
+    Ok((head, copy(child, pieces_of(parts))))
 }
 
 fn check_head(head: &FetchRequestHead) -> Result<(), Status> {
@@ -85,10 +88,11 @@ pub(crate) fn is_of_a_meeting(path: &str) -> bool {
     only_path.starts_with("/meetings/") && is_plain && !steps
 }
 
-async fn forward(mut parts: Streaming<FetchRequest>, pieces: mpsc::Sender<Result<Bytes, Status>>) {
-    loop {
+/// The pieces of a request's body.
+fn pieces_of(parts: Streaming<FetchRequest>) -> impl Stream<Item = Result<Bytes, Status>> + Send {
+    stream::unfold(parts, async |mut parts| {
         let piece = match timeout(PIECE_TIME_MAX, parts.message()).await {
-            Ok(Ok(None)) => return,
+            Ok(Ok(None)) => return None,
             Ok(Ok(Some(part))) => match part.part {
                 Some(fetch_request::Part::Body(piece)) if piece.len() <= PIECE_BYTES_MAX => {
                     Ok(piece)
@@ -98,12 +102,47 @@ async fn forward(mut parts: Streaming<FetchRequest>, pieces: mpsc::Sender<Result
             Ok(Err(status)) => Err(status),
             Err(_) => Err(Status::deadline_exceeded("the body of the request is late")),
         };
-        let is_last = piece.is_err();
-        // Waits for as long as the reader likes: an end without an error is a whole body. Nobody reads
-        // on when the request is answered already.
-        if pieces.send(piece).await.is_err() || is_last {
-            return;
+        Some((piece, parts))
+    })
+}
+
+/// Copies a body as fast as it is read, until its end or its first error, or until the reader or the
+/// child's session is gone.
+pub(crate) fn copy(
+    child: &Arc<Child>,
+    body: impl Stream<Item = Result<Bytes, Status>> + Send + 'static,
+) -> FetchBody {
+    let (pieces, copied) = mpsc::channel(PIECES_AHEAD);
+    tokio::spawn(copy_to(child.clone(), body, pieces));
+    copied
+}
+
+async fn copy_to(
+    child: Arc<Child>,
+    body: impl Stream<Item = Result<Bytes, Status>>,
+    pieces: mpsc::Sender<Result<Bytes, Status>>,
+) {
+    // An end without an error is a whole body: there is always room for an error.
+    let Ok(for_error) = pieces.clone().reserve_owned().await else { return };
+    let mut body = pin!(body);
+    let copying = async {
+        while let Some(piece) = body.next().await {
+            match timeout(PIECE_TIME_MAX, pieces.send(Ok(piece?))).await {
+                Ok(Ok(())) => {}
+                // Nobody reads on when the request is answered already.
+                Ok(Err(_)) => return Ok(()),
+                Err(_) => return Err(Status::deadline_exceeded("the body is not taken")),
+            }
         }
+        Ok(())
+    };
+    let copied = tokio::select! {
+        biased;
+        () = child.over() => Err(child.why()),
+        copied = copying => copied,
+    };
+    if let Err(status) = copied {
+        for_error.send(Err(status));
     }
 }
 
@@ -141,12 +180,63 @@ pub(super) fn answer(
         Some((Ok(part), Some(answer)))
     });
     let head = stream::once(std::future::ready(Ok(head)));
-    Box::pin(futures_util::StreamExt::chain(head, body))
+    Box::pin(head.chain(body))
 }
 
 #[cfg(test)]
 mod tests {
+    use tributary_contracts::relay::v1::RelaySettings;
+
     use super::*;
+    use crate::media::UplinkId;
+
+    fn child() -> Arc<Child> {
+        let relay = "edge".parse().unwrap();
+        Arc::new(Child::new(UplinkId(1), relay, RelaySettings::default()).unwrap())
+    }
+
+    fn endless() -> impl Stream<Item = Result<Bytes, Status>> + Send {
+        stream::repeat_with(|| Ok(Bytes::from_static(b"x")))
+    }
+
+    async fn read(mut body: FetchBody) -> (usize, Option<Status>) {
+        let mut pieces = 0;
+        while let Some(piece) = body.recv().await {
+            match piece {
+                Ok(_) => pieces += 1,
+                Err(status) => return (pieces, Some(status)),
+            }
+        }
+        (pieces, None)
+    }
+
+    #[tokio::test]
+    async fn a_whole_body_ends_without_an_error_and_another_with_its_own() {
+        let child = child();
+        let (pieces, error) = read(copy(&child, endless().take(20))).await;
+        assert_eq!((pieces, error.is_none()), (20, true));
+        let broken = endless().take(3).chain(stream::iter([Err(Status::aborted("cut off"))]));
+        let (pieces, error) = read(copy(&child, broken.chain(endless()))).await;
+        assert_eq!((pieces, error.unwrap().code()), (3, tonic::Code::Aborted));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_nobody_takes_is_given_up_and_does_not_look_whole() {
+        let body = copy(&child(), endless());
+        tokio::time::sleep(PIECE_TIME_MAX + Duration::from_secs(1)).await;
+        let (pieces, error) = read(body).await;
+        assert!(pieces < PIECES_AHEAD);
+        assert_eq!(error.unwrap().code(), tonic::Code::DeadlineExceeded);
+    }
+
+    #[tokio::test]
+    async fn a_body_ends_with_the_session() {
+        let child = child();
+        let body = copy(&child, stream::pending());
+        child.end(Status::permission_denied("revoked"));
+        let (pieces, error) = read(body).await;
+        assert_eq!((pieces, error.unwrap().code()), (0, tonic::Code::PermissionDenied));
+    }
 
     #[test]
     fn only_what_is_below_meetings_is_fetched() {

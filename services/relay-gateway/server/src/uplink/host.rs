@@ -1,7 +1,7 @@
 //! The gRPC service that relays attach to.
 
 use std::{
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -38,8 +38,8 @@ use crate::terminals::allowance::Allowance;
 pub(crate) const SESSION: &str = "tributary-uplink-session";
 /// How long a child may take to say who it is.
 const HELLO_TIME_MAX: Duration = Duration::from_secs(5);
-/// How long the core may take to say whether that is so.
-const VERIFY_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long the core may take to say whether that is so; the child waits for 3 s.
+const VERIFY_TIME_MAX: Duration = Duration::from_secs(2);
 /// Largest message of a child, in bytes: a terminal's largest message and what goes around it, or a
 /// batch of frames.
 const MESSAGE_BYTES_MAX: usize = 256 << 10;
@@ -52,6 +52,8 @@ const ADDRESSES_MAX: u64 = 10_000;
 /// Attempts of one address in a row, and a second: a proxy in front of this relay is one address.
 const ATTEMPTS_BURST: f64 = 1_000.0;
 const ATTEMPTS_PER_SECOND: f64 = 200.0;
+/// Bits of an IPv6 address that its holder can choose at will.
+const IPV6_HOST_BITS: u32 = 64;
 /// What a child is told at the end, and how long it may take.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
 
@@ -64,7 +66,7 @@ struct Shared<B> {
     backend: Arc<B>,
     sessions: Arc<Sessions<B>>,
     hold: Duration,
-    /// Attempts of who has not said who it is, by address.
+    /// Attempts of who has not said who it is, by address, or its prefix.
     attempts: Cache<IpAddr, Arc<Mutex<Allowance>>>,
     connections: TaskTracker,
     draining: CancellationToken,
@@ -137,7 +139,7 @@ impl<B: Backend> Host<B> {
         if self.shared.draining.is_cancelled() {
             return Err(Status::unavailable("this relay goes: use another upstream"));
         }
-        let address = address_of(request);
+        let address = prefix_of(address_of(request));
         let now = Instant::now();
         let new = || {
             let allowance = Allowance::of(ATTEMPTS_BURST, ATTEMPTS_PER_SECOND, now);
@@ -298,7 +300,7 @@ impl<B: Backend> RelayUplink for Host<B> {
     ) -> Result<Response<Self::FetchStream>, Status> {
         let child = self.session(&request)?;
         let place = fetch::place(&child)?;
-        let (head, body) = fetch::open(request.into_inner()).await?;
+        let (head, body) = fetch::open(&child, request.into_inner()).await?;
         let (head, body) = self.shared.backend.fetch(&child, head, body).await?;
         Ok(Response::new(fetch::answer(head, body, place)))
     }
@@ -351,9 +353,28 @@ fn address_of<T>(request: &Request<T>) -> IpAddr {
     address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
+/// What an address is counted by: whoever has an IPv6 address has its whole /64.
+fn prefix_of(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let network = address.to_bits() >> IPV6_HOST_BITS << IPV6_HOST_BITS;
+            Ipv6Addr::from_bits(network).into()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_of_one_holder_are_counted_together() {
+        let prefix = |text: &str| prefix_of(text.parse().unwrap());
+        assert_eq!(prefix("2001:db8:1:2:3:4:5:6"), prefix("2001:db8:1:2::1"));
+        assert_ne!(prefix("2001:db8:1:2::1"), prefix("2001:db8:1:3::1"));
+        assert_ne!(prefix("192.0.2.1"), prefix("192.0.2.2"));
+    }
 
     #[test]
     fn tokens_are_read_from_hexadecimal() {

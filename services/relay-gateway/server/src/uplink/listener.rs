@@ -3,9 +3,8 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Server, ServerTlsConfig};
+use tonic::transport::{Server, ServerTlsConfig, server::TcpIncoming};
 
 use super::{Backend, Host, fetch::FETCHES_MAX};
 use crate::config::Certificate;
@@ -18,8 +17,8 @@ const HEADER_BYTES_MAX: u32 = 16 << 10;
 const PENDING_RESETS_MAX: usize = 32;
 /// What may come on one stream before it is taken, in bytes: voices don't grow old there.
 const STREAM_WINDOW: u32 = 64 << 10;
-/// The same on all streams of a connection.
-const CONNECTION_WINDOW: u32 = 1 << 20;
+/// The same on all streams of a connection: files that nobody takes for now leave room for voices.
+const CONNECTION_WINDOW: u32 = 4 << 20;
 /// Control messages don't wait behind a large frame.
 const FRAME_BYTES: u32 = 16 << 10;
 const TLS_TIME_MAX: Duration = Duration::from_secs(5);
@@ -62,6 +61,8 @@ impl Listener {
         host: Host<B>,
         stop: CancellationToken,
     ) -> Result<(), tonic::transport::Error> {
+        // A frame does not wait for the acknowledgement of the one before.
+        let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
         let mut server = Server::builder();
         if let Some(certificate) = &self.certificate {
             let tls = ServerTlsConfig::new().identity(certificate.identity()).timeout(TLS_TIME_MAX);
@@ -76,12 +77,8 @@ impl Listener {
             .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_DEADLINE))
-            .tcp_nodelay(true)
             .add_service(host.service())
-            .serve_with_incoming_shutdown(
-                TcpListenerStream::new(self.listener),
-                stop.cancelled_owned(),
-            )
+            .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
             .await
     }
 }

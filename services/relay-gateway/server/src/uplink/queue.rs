@@ -11,7 +11,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
 use tributary_contracts::relay::v1::{
     AttachResponse, CloseLink, Deliver, Introduction, Place, RelaySettings, attach_response::Body,
 };
@@ -21,7 +24,7 @@ use crate::terminals::link::Audience;
 
 /// Delivers wait when so much is not acknowledged; what must not wait has the rest.
 const DELIVER_BYTES_MAX: usize = UNACKNOWLEDGED_BYTES_MAX - (512 << 10);
-/// A child that takes nothing for so long while others wait for it is cut.
+/// A child for which a message had to wait so long to be put in, whatever it took meanwhile, is cut.
 const STUCK_MAX: Duration = Duration::from_secs(5);
 /// What keeping an entry costs beside its payload.
 const ENTRY_BYTES: usize = 64;
@@ -78,10 +81,10 @@ impl Queue {
     }
 
     /// Something for a terminal, after everything that was put in for it before. Waits while too much
-    /// is on its way.
+    /// is on its way, 5 s in all.
     ///
     /// # Errors
-    /// The session is over; it is when the child takes nothing any more.
+    /// The session is over; it is when the child takes too little for too long.
     pub(crate) async fn deliver(
         &self,
         link: u32,
@@ -89,6 +92,7 @@ impl Queue {
         to: Audience,
     ) -> Result<(), Over> {
         let mut eased = self.eased.subscribe();
+        let deadline = Instant::now() + STUCK_MAX;
         loop {
             eased.borrow_and_update();
             {
@@ -101,7 +105,7 @@ impl Queue {
                     break;
                 }
             }
-            if !matches!(timeout(STUCK_MAX, eased.changed()).await, Ok(Ok(()))) {
+            if !matches!(timeout_at(deadline, eased.changed()).await, Ok(Ok(()))) {
                 self.end();
                 return Err(Over);
             }

@@ -135,18 +135,19 @@ impl<B: Backend> Sessions<B> {
         let claim = Claim::new(child.clone(), connection);
         let incoming = child.incoming.clone().try_lock_owned();
         let incoming = incoming.map_err(|_| replaced())?;
-        let earlier = {
+        {
             let mut table = self.table();
             if table.by_relay.len() >= CHILDREN_MAX && !table.by_relay.contains_key(relay) {
                 let text = "as many relays as there may be are attached here: use another upstream";
                 return Err(Status::resource_exhausted(text));
             }
-            table.by_relay.insert(relay.clone(), child.clone())
-        };
-        if let Some(earlier) = earlier {
-            earlier.end(replaced());
+            if let Some(earlier) = table.by_relay.insert(relay.clone(), child.clone()) {
+                earlier.end(replaced());
+            }
+            // One step: of two sessions that begin at once, the one in the table is the newer one to
+            // the backend, too.
+            self.backend.began(&child);
         }
-        self.backend.began(&child);
         tokio::spawn(self.clone().watch_over(child.clone()));
         tokio::spawn(figures::report(child.clone()));
         metrics::gauge!("tributary_relay_uplinks").set(self.table().by_relay.len() as f64);

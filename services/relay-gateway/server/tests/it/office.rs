@@ -223,12 +223,17 @@ impl Uplink {
     }
 
     pub fn open_by(&mut self, path: Vec<RelayHop>) -> u32 {
+        self.open_as(path, false)
+    }
+
+    /// For the participant that the relay is itself, if it is `own`.
+    pub fn open_as(&mut self, path: Vec<RelayHop>, own: bool) -> u32 {
         self.last_link += 1;
         self.say(Up::OpenLink(OpenLink {
             link_id: self.last_link,
             client_address: "192.0.2.44".to_owned(),
             path,
-            own: false,
+            own,
         }));
         self.last_link
     }

@@ -267,3 +267,20 @@ async fn a_relay_that_never_reads_is_cut_and_the_others_hear_all() {
     let again = uplink.cut().again(&deaf).await;
     assert!(!again.attached.resumed);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_relay_does_not_take_all_places() {
+    let world = World::start().await;
+    let (greedy, good) = (Office::known(&world, "greedy"), Office::known(&world, "good"));
+    let mut uplink = greedy.attach().await;
+    for count in 1..=4_096 {
+        let link = uplink.open();
+        // What is opened is served as it comes: the queue is not what is tried here.
+        if count % 256 == 0 {
+            uplink.next(link).await;
+        }
+    }
+    let one_more = uplink.open();
+    assert_eq!(uplink.closed(one_more).await, 1013);
+    Neighbour::enter(&mut good.attach().await, "eve").await;
+}

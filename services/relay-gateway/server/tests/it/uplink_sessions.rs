@@ -293,3 +293,37 @@ async fn a_page_is_introduced_to_the_relay_of_its_network() {
     let stranger = tributary_terminal::protocol::Connection::connect(&world.url).await.unwrap();
     assert_eq!(code(stranger.request(introduce("office")).await), RefusalCode::NotLoggedIn);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_moves_is_nowhere_else_any_more() {
+    let world = World::start().await;
+    world.open([1]);
+    let (office, leaf) = (Office::known(&world, "office"), Office::known(&world, "leaf"));
+    let mut uplink = office.attach().await;
+    uplink.verify(&leaf).await.unwrap();
+    let hop = |id: &str| tributary_contracts::relay::v1::RelayHop {
+        relay_id: id.to_owned(),
+        relay_name: String::new(),
+    };
+    let path = vec![hop("office"), hop("leaf")];
+    let link = uplink.open_by(path.clone());
+    Neighbour::enter_by(&mut uplink, link, "eve").await;
+    // It attaches directly: whoever came by the other way comes again.
+    let mut direct = leaf.attach().await;
+    assert_eq!(uplink.closed(link).await, 1012);
+    let refused = uplink.open_by(path.clone());
+    assert_eq!(uplink.closed(refused).await, 1008);
+    Neighbour::enter(&mut direct, "eve").await;
+    // And back: its own session is over, for a token, too.
+    uplink.verify(&leaf).await.unwrap();
+    assert_eq!(direct.ended().await.code(), Code::Aborted);
+    let link = uplink.open_by(path);
+    Neighbour::enter_by(&mut uplink, link, "eve").await;
+    // Revoked, it is cut off there.
+    let bus = world.credential_bus().await;
+    world.relays.known.lock().unwrap().remove("leaf");
+    bus.publish_relay_changed(&"default".parse().unwrap(), &"leaf".parse().unwrap()).await.unwrap();
+    assert_eq!(uplink.closed(link).await, 1008);
+    let again = direct.cut().again_with(&leaf, Vec::new()).await;
+    assert_eq!(again.err().unwrap().code(), Code::Unauthenticated);
+}

@@ -7,8 +7,8 @@ use tributary_contracts::{
         Announcement, Audience, LeaveReason, ParticipantMuted, meeting_event::Body as EventBody,
     },
     relay::v1::{
-        FetchRequest, FetchRequestHead, PlaceAttach, PlaceSound, PlaceSwitch, fetch_request,
-        fetch_response, place::Body as PlaceBody,
+        CloseLink, FetchRequest, FetchRequestHead, PlaceAttach, PlaceSound, PlaceSwitch,
+        attach_request::Body as Up, fetch_request, fetch_response, place::Body as PlaceBody,
     },
     terminal::v1::{
         Leave, MediaOffer, Ping, RefusalCode, SwitchMeeting, TerminalMessage,
@@ -64,6 +64,30 @@ async fn they_join_by_their_relay_and_its_name_and_depth_are_known() {
     // The address is the terminal's own, as its relay sees it.
     let arrivals = world.credential.arrivals.lock().unwrap().clone();
     assert!(arrivals.iter().all(|(_, address)| address == "192.0.2.44"), "{arrivals:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_is_one_participant_itself_at_a_time() {
+    let world = World::start().await;
+    world.open([1]);
+    let mut uplink = Office::known(&world, "office").attach().await;
+    let mut links = Vec::new();
+    for name in ["eve", "bob"] {
+        let path = vec![uplink.hop()];
+        links.push(uplink.open_as(path, true));
+        let mut one = Neighbour::enter_by(&mut uplink, links[links.len() - 1], name).await;
+        one.join(&mut uplink, 1).await;
+    }
+    for link_id in links {
+        uplink.say(Up::CloseLink(CloseLink { link_id, ..CloseLink::default() }));
+    }
+    let path = vec![uplink.hop()];
+    let link = uplink.open_as(path, true);
+    let mut again = Neighbour::enter_by(&mut uplink, link, "ada").await;
+    again.join(&mut uplink, 1).await;
+    let joins = world.registry.joins.lock().unwrap().clone();
+    let itself: Vec<_> = joins.iter().map(|join| join.relay_itself).collect();
+    assert_eq!(itself, [true, false, true]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

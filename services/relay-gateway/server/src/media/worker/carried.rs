@@ -22,6 +22,8 @@ use super::{
     Worker,
 };
 
+/// Plans that wait for whom they are for.
+const EARLY_PLANS_MAX: usize = 4_096;
 /// Messages of one relay taken in a row, before others get their turn.
 const MESSAGES_PER_TURN: usize = 16;
 
@@ -74,7 +76,15 @@ impl Worker {
 
     fn take_carried_tracks(&mut self, carried: CarriedTracks, offset_us: i64, now: Instant) {
         let CarriedTracks { meeting_id, batch, plan } = carried;
-        let Some(key) = self.meetings.by_number(meeting_id) else { return };
+        let Some(key) = self.meetings.by_number(meeting_id) else {
+            // The plan may come before whom it is for.
+            if let Some(plan) = plan
+                && self.early_plans.len() < EARLY_PLANS_MAX
+            {
+                self.early_plans.insert(meeting_id, plan);
+            }
+            return;
+        };
         if let Some(plan) = plan {
             self.take_plan(Topic::Parent(key), plan, now);
         }
@@ -90,6 +100,13 @@ impl Worker {
             frame.ingress_us = own_time(frame.ingress_us, offset_us, now_us);
         }
         self.take_tracks(Topic::Parent(key), batch, now);
+    }
+
+    /// A meeting is open here now: its plan may have come before.
+    pub(super) fn take_early_plan(&mut self, key: MeetingKey, meeting_id: u64, now: Instant) {
+        if let Some(plan) = self.early_plans.remove(&meeting_id) {
+            self.take_plan(Topic::Parent(key), plan, now);
+        }
     }
 
     /// Sends what was selected where it goes: up, or while nobody above takes it, round.
@@ -185,7 +202,8 @@ impl Hearing<'_> {
             self.figures.carried_frames_foreign += batch.frames.len() as u64;
             return;
         };
-        self.figures.messages_lost += behind.gaps.missing_before(0, batch.sequence);
+        let missing = behind.gaps.missing_before(0, batch.sequence);
+        self.figures.messages_lost = self.figures.messages_lost.saturating_add(missing);
         let key = behind.key;
         let now_us = unix_us();
         let mut targets = Vec::new();

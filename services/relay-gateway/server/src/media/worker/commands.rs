@@ -71,6 +71,7 @@ impl Worker {
                 for id in self.terminals.ids() {
                     self.detach(id);
                 }
+                self.early_plans.clear();
                 // Nobody waits for it any more.
                 let _ = done.send(());
             }
@@ -98,6 +99,7 @@ impl Worker {
             self.detach(id);
         }
         let key = self.meetings.open(&scope, speakers);
+        self.take_early_plan(key, scope.meeting.to_u64(), Instant::now());
         if self.terminals.get_mut(id).is_none() {
             self.terminals.insert(id, key, participant);
             if let Some(meeting) = self.meetings.get_mut(key) {

@@ -76,8 +76,8 @@ impl Worker {
             _ => FRAME_AGE_MAX_US,
         };
         let missing = gaps.missing_before(run, batch.sequence);
-        self.counters.track_batches_lost += missing;
-        self.figures.messages_lost += missing;
+        self.counters.track_batches_lost = self.counters.track_batches_lost.saturating_add(missing);
+        self.figures.messages_lost = self.figures.messages_lost.saturating_add(missing);
         for frame in batch.frames {
             let ingress_us = frame.ingress_us;
             let now_us = unix_us();

@@ -8,12 +8,16 @@ use std::{
 
 use axum::extract::ws::close_code;
 use bytes::Bytes;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc},
+    time::Instant,
+};
 use tributary_contracts::relay::v1::OpenLink;
 use tributary_identifiers::RelayId;
 
 use super::AtCore;
 use crate::{
+    media::UplinkId,
     terminals::{
         connection::Connection,
         link::{CarriedLink, CarriedMessage, Link, Origin},
@@ -29,6 +33,8 @@ const MESSAGES_MAX: usize = 128;
 pub(super) struct Carried {
     /// From the child to the terminal's relay.
     pub(super) path: Vec<RelayId>,
+    /// The terminal is the relay's own participant.
+    own: bool,
     inbox: mpsc::Sender<CarriedMessage>,
     gone_since: Arc<OnceLock<Instant>>,
 }
@@ -51,18 +57,30 @@ impl AtCore {
         if self.connections.len() >= CONNECTIONS_MAX {
             return child.close_link(link, close_code::AGAIN);
         }
-        let Some((origin, carriage, path)) = self.origin(child, open) else {
+        let Some((mut origin, carriage, path)) = self.origin(child, open) else {
             tracing::warn!(relay = %child.relay, link, "a link comes from a relay that is not there");
             metrics::counter!("tributary_relay_uplink_links_refused_total").increment(1);
             return child.close_link(link, close_code::POLICY);
+        };
+        let Some(places) = self.places(child.uplink) else {
+            return child.close_link(link, close_code::AGAIN);
         };
         let (inbox, messages) = mpsc::channel(MESSAGES_MAX);
         let gone_since = Arc::new(OnceLock::new());
         {
             let mut lines = self.lines();
             let Some(line) = lines.get_mut(&child.uplink) else { return };
-            let carried = Carried { path, inbox, gone_since: gone_since.clone() };
+            // A relay is one participant itself; whoever else says so is one like others.
+            let of_same = |other: &Carried| other.own && other.path.last() == path.last();
+            origin.own &= !line.links.values().any(of_same);
+            let (own, path) = (origin.own, path.clone());
+            let carried = Carried { path, own, inbox, gone_since: gone_since.clone() };
             line.links.insert(link, carried);
+        }
+        // A relay that was cut off or went elsewhere meanwhile did not see this link.
+        if !self.shared.relays.are_behind(child.uplink, &path) {
+            self.lines.forget(child.uplink, link);
+            return child.close_link(link, close_code::POLICY);
         }
         let carried = Link::Carried(CarriedLink::new(carriage.clone(), messages, gone_since));
         let shared = self.shared.clone();
@@ -73,7 +91,16 @@ impl AtCore {
             lines.forget(carriage.uplink(), link);
             // Unless it was closed with a better reason.
             carriage.close(close_code::NORMAL);
+            drop(places);
         });
+    }
+
+    /// A place among the connections of this uplink, and among those of all, if there is one.
+    fn places(&self, uplink: UplinkId) -> Option<[OwnedSemaphorePermit; 2]> {
+        let of_uplink = self.lines().get(&uplink)?.places.clone();
+        let of_uplink = of_uplink.try_acquire_owned().ok()?;
+        let of_all = self.places.clone().try_acquire_owned().ok()?;
+        Some([of_uplink, of_all])
     }
 
     /// Where a terminal is attached, if all relays on its way are what they say.

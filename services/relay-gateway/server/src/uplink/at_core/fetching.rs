@@ -1,17 +1,19 @@
 //! HTTP requests of terminals behind relays: to the same routes as those that come directly.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
-use futures_util::StreamExt as _;
+use futures_util::TryStreamExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
-use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tower::ServiceExt as _;
 use tributary_contracts::relay::v1::{FetchHeader, FetchRequestHead, FetchResponseHead};
 
-use crate::uplink::{FetchBody, fetch::is_of_a_meeting};
+use crate::uplink::{Child, FetchBody, fetch};
 
 /// What of a request counts; nothing that says where it comes from.
 static REQUEST_HEADERS: [HeaderName; 6] = [
@@ -33,10 +35,9 @@ static RESPONSE_HEADERS: [HeaderName; 8] = [
     header::X_CONTENT_TYPE_OPTIONS,
     header::REFERRER_POLICY,
 ];
-/// Pieces between the answer and the uplink.
-const PIECES_AHEAD: usize = 2;
 
 pub(super) async fn fetch(
+    child: &Arc<Child>,
     router: Router,
     head: FetchRequestHead,
     body: FetchBody,
@@ -49,23 +50,13 @@ pub(super) async fn fetch(
     let (parts, body) = response.into_parts();
     let headers = of_headers(&parts.headers);
     let head = FetchResponseHead { status: parts.status.as_u16().into(), headers };
-    let (pieces, answer) = mpsc::channel(PIECES_AHEAD);
-    tokio::spawn(async move {
-        let mut body = body.into_data_stream();
-        while let Some(piece) = body.next().await {
-            let piece = piece.map_err(|_| Status::aborted("the answer was cut off"));
-            let is_last = piece.is_err();
-            if pieces.send(piece).await.is_err() || is_last {
-                return;
-            }
-        }
-    });
-    Ok((head, answer))
+    let body = body.into_data_stream().map_err(|_| Status::aborted("the answer was cut off"));
+    Ok((head, fetch::copy(child, body)))
 }
 
 fn request(head: FetchRequestHead, body: FetchBody) -> Result<Request<Body>, Status> {
     let malformed = |what: &str| Status::invalid_argument(format!("{what} can't be used"));
-    if !is_of_a_meeting(&head.path) {
+    if !fetch::is_of_a_meeting(&head.path) {
         return Err(malformed("path"));
     }
     let address: IpAddr = head.client_address.parse().map_err(|_| malformed("client_address"))?;
@@ -96,8 +87,11 @@ fn of_headers(headers: &HeaderMap) -> Vec<FetchHeader> {
 #[cfg(test)]
 mod tests {
     use axum::{extract::Path, routing::post};
+    use tokio::sync::mpsc;
+    use tributary_contracts::relay::v1::RelaySettings;
 
     use super::*;
+    use crate::media::UplinkId;
 
     fn head(path: &str, headers: &[(&str, &str)]) -> FetchRequestHead {
         let header = |(name, value): &(&str, &str)| FetchHeader {
@@ -124,6 +118,9 @@ mod tests {
                 format!("{id} {} {names:?} {body}", peer.ip()),
             )
         };
+        let relay = "edge".parse().unwrap();
+        let child = Child::new(UplinkId(1), relay, RelaySettings::default()).unwrap();
+        let child = Arc::new(child);
         let router = Router::new().route("/meetings/{id}", post(echo));
         let (pieces, body) = mpsc::channel(4);
         for piece in ["a", "b"] {
@@ -132,7 +129,7 @@ mod tests {
         drop(pieces);
         let headers = [("authorization", "Bearer x"), ("x-forwarded-for", "10.0.0.1")];
         let (head, mut answer) =
-            fetch(router.clone(), head("/meetings/7?x=1", &headers), body).await.unwrap();
+            fetch(&child, router.clone(), head("/meetings/7?x=1", &headers), body).await.unwrap();
         assert_eq!(head.status, 200);
         let names: Vec<_> = head.headers.iter().map(|header| header.name.as_str()).collect();
         assert!(names.contains(&"cache-control") && !names.contains(&"x-secret"), "{names:?}");

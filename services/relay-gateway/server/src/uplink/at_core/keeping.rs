@@ -1,7 +1,7 @@
 //! Keeps relays that are attached with what the administrator sets: told on the bus, and looked up
 //! every now and then because that tells nothing twice.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::extract::ws::close_code;
 use tokio::time::{MissedTickBehavior, interval};
@@ -10,7 +10,6 @@ use tributary_identifiers::RelayId;
 use tributary_message_bus::{ControlBus, RelayChanges};
 
 use super::{AtCore, not_known};
-use crate::uplink::Child;
 
 /// How often everybody is looked up.
 const LOOK_INTERVAL: Duration = Duration::from_secs(30);
@@ -37,7 +36,7 @@ impl AtCore {
     }
 
     async fn look_up_all(&self) {
-        for (_, relay) in self.shared.relays.all() {
+        for relay in self.shared.relays.all() {
             self.look_up(&relay).await;
         }
     }
@@ -47,25 +46,30 @@ impl AtCore {
         let organisation = &self.shared.organisation;
         match self.shared.upstream.relay(organisation, relay).await {
             Ok(Some(identity)) => {
+                let before = self.shared.relays.settings(relay);
                 self.shared.relays.know(relay, &identity);
-                if let Some(settings) = identity.settings {
-                    child.set_settings(relay, settings);
+                let Some(settings) = identity.settings else { return };
+                let moved = before.is_some_and(|before| before.room != settings.room);
+                child.set_settings(relay, settings);
+                if moved {
+                    // Who is in came by the old setting: they come again, and are in a room or not.
+                    let is_there = |path: &[RelayId]| path.last() == Some(relay);
+                    self.close_links(&child, is_there, close_code::RESTART);
                 }
             }
-            Err(status) if status.code() == Code::NotFound => self.cut_off(&child, relay),
+            Err(status) if status.code() == Code::NotFound => self.cut_off(relay),
             Ok(None) => {}
             Err(status) => tracing::debug!(%relay, code = ?status.code(), "relay not looked up"),
         }
     }
 
-    /// A relay was revoked: it is cut off, and everybody behind it.
-    fn cut_off(&self, child: &Arc<Child>, relay: &RelayId) {
+    /// A relay was revoked: it is cut off wherever it is, and everybody behind it.
+    fn cut_off(&self, relay: &RelayId) {
         tracing::info!(%relay, "relay revoked");
-        if child.relay == *relay {
-            return child.end(not_known());
+        for own in self.shared.relays.forget(relay) {
+            own.end(not_known());
         }
-        self.shared.relays.forget(relay);
-        self.close_links(child, |path| path.contains(relay), close_code::POLICY);
+        self.close_all_by(relay, None, close_code::POLICY);
     }
 }
 

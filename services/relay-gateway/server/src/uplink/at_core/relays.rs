@@ -18,12 +18,17 @@ use tributary_contracts::{
 };
 use tributary_identifiers::RelayId;
 
-use crate::{media::UplinkId, uplink::Child};
+use crate::{
+    media::UplinkId,
+    uplink::{Child, sessions::replaced},
+};
 
 /// Relays behind one uplink.
 const RELAYS_OF_UPLINK_MAX: usize = 1_000;
 /// Introductions that wait for their answer.
 const INTRODUCTIONS_MAX: usize = 1_024;
+/// Those of them that wait for the answer of one uplink.
+const INTRODUCTIONS_OF_UPLINK_MAX: usize = 16;
 const INTRODUCTION_TIME_MAX: Duration = Duration::from_secs(5);
 /// Relays that a terminal is told of.
 const SUGGESTED_MAX: usize = 4;
@@ -71,30 +76,41 @@ impl Relays {
         self.state().known.insert(relay.clone(), Known { settings, prefixes });
     }
 
-    /// A relay is attached.
-    pub(super) fn begin(&self, child: &Arc<Child>) {
+    /// A relay is attached: from now on it is there and nowhere else. False if its session is over
+    /// already, and nothing has changed.
+    pub(super) fn begin(&self, child: &Arc<Child>) -> bool {
         let relays = HashSet::from([child.relay.clone()]);
         let mut state = self.state();
-        state.take_out(&child.relay);
+        // Whoever has replaced it may be here already.
+        if child.is_over() {
+            return false;
+        }
+        for earlier in state.take_out(&child.relay) {
+            earlier.end(replaced());
+        }
         state.vias.insert(child.uplink, Via { child: child.clone(), relays });
+        true
     }
 
     /// A relay has attached to one that is behind this uplink: from now on it is there and nowhere
-    /// else.
-    pub(super) fn put_behind(&self, child: &Arc<Child>, relay: &RelayId) -> Result<(), Status> {
+    /// else, and a session of its own is over. True if it was not there before.
+    pub(super) fn put_behind(&self, child: &Arc<Child>, relay: &RelayId) -> Result<bool, Status> {
         let mut state = self.state();
-        let is_there = state.vias.get(&child.uplink).is_some_and(|via| via.relays.contains(relay));
-        if is_there {
-            return Ok(());
-        }
-        state.take_out(relay);
         let gone = || Status::unauthenticated("there is no such session: attach anew");
-        let via = state.vias.get_mut(&child.uplink).ok_or_else(gone)?;
+        let via = state.vias.get(&child.uplink).filter(|_| !child.is_over()).ok_or_else(gone)?;
+        if via.relays.contains(relay) {
+            return Ok(false);
+        }
         if via.relays.len() >= RELAYS_OF_UPLINK_MAX {
             return Err(Status::resource_exhausted("too many relays are behind this uplink"));
         }
-        via.relays.insert(relay.clone());
-        Ok(())
+        for own in state.take_out(relay) {
+            own.end(replaced());
+        }
+        if let Some(via) = state.vias.get_mut(&child.uplink) {
+            via.relays.insert(relay.clone());
+        }
+        Ok(true)
     }
 
     /// A session is over: whoever was behind it is gone.
@@ -117,28 +133,29 @@ impl Relays {
         self.state().known.get(relay).map(|known| known.settings.clone())
     }
 
-    /// Everybody who is there, with the uplink that they are behind.
-    pub(super) fn all(&self) -> Vec<(Arc<Child>, RelayId)> {
+    /// Everybody who is attached or behind somebody who is.
+    pub(super) fn all(&self) -> HashSet<RelayId> {
         let state = self.state();
         let of = |via: &Via| {
-            let child = via.child.clone();
-            via.relays.iter().map(|relay| (child.clone(), relay.clone())).collect::<Vec<_>>()
+            let own = std::iter::once(via.child.relay.clone());
+            own.chain(via.relays.iter().cloned()).collect::<Vec<_>>()
         };
         state.vias.values().flat_map(of).collect()
     }
 
-    /// The uplink that a relay is behind.
+    /// The uplink that a relay is behind, or is attached by.
     pub(super) fn via(&self, relay: &RelayId) -> Option<Arc<Child>> {
         let state = self.state();
-        let via = state.vias.values().find(|via| via.relays.contains(relay));
+        let behind = state.vias.values().find(|via| via.relays.contains(relay));
+        let via = behind.or_else(|| state.vias.values().find(|via| via.child.relay == *relay));
         via.map(|via| via.child.clone())
     }
 
-    /// A relay is not what it was any more.
-    pub(super) fn forget(&self, relay: &RelayId) {
+    /// A relay is not what it was any more. Says which sessions are its own: they are to be ended.
+    pub(super) fn forget(&self, relay: &RelayId) -> Vec<Arc<Child>> {
         let mut state = self.state();
-        state.take_out(relay);
         state.known.remove(relay);
+        state.take_out(relay)
     }
 
     /// The relays whose networks hold this address, the narrowest network first.
@@ -171,7 +188,11 @@ impl Relays {
             let (tell, answer) = oneshot::channel();
             let child = self.via(relay).ok_or(IntroductionError::Unknown)?;
             let mut state = self.state();
-            if child.lost_since().is_some() || state.introductions.len() >= INTRODUCTIONS_MAX {
+            let of_uplink = state.introductions.values().filter(|(of, _)| *of == child.uplink);
+            if child.lost_since().is_some()
+                || state.introductions.len() >= INTRODUCTIONS_MAX
+                || of_uplink.count() >= INTRODUCTIONS_OF_UPLINK_MAX
+            {
                 return Err(IntroductionError::NotNow);
             }
             state.last_introduction += 1;
@@ -217,11 +238,13 @@ impl Relays {
 }
 
 impl State {
-    /// A relay is attached at one place only.
-    fn take_out(&mut self, relay: &RelayId) {
+    /// A relay is attached at one place only. Says which sessions were its own until now.
+    fn take_out(&mut self, relay: &RelayId) -> Vec<Arc<Child>> {
         for via in self.vias.values_mut() {
             via.relays.remove(relay);
         }
+        let own = self.vias.values().filter(|via| via.child.relay == *relay);
+        own.map(|via| via.child.clone()).collect()
     }
 }
 

@@ -128,6 +128,30 @@ async fn a_child_that_takes_nothing_is_cut_and_one_that_is_slow_is_not() {
     assert_eq!(queue.push(None, Item::Close { code: 1000 }), Err(Over));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_child_that_takes_a_little_now_and_then_is_cut_all_the_same() {
+    let queue = Queue::default();
+    let small = Bytes::from(vec![0; 4 << 10]);
+    while queue.state().bytes() + small.len() + ENTRY_BYTES <= DELIVER_BYTES_MAX {
+        queue.deliver(1, small.clone(), Audience::One).await.unwrap();
+    }
+    while queue.next().is_some() {}
+    let began = Instant::now();
+    let trickling = async {
+        for number in 1.. {
+            tokio::time::sleep(STUCK_MAX / 5).await;
+            queue.acknowledge(number).unwrap();
+        }
+    };
+    // There is room for it after sixteen acknowledgements.
+    let delivered = tokio::select! {
+        delivered = queue.deliver(1, vec![0; 64 << 10].into(), Audience::One) => delivered,
+        () = trickling => unreachable!(),
+    };
+    assert_eq!(delivered, Err(Over));
+    assert!(queue.is_over() && began.elapsed() < STUCK_MAX + STUCK_MAX / 5);
+}
+
 #[test]
 fn what_must_not_wait_has_room_until_all_of_it_is_used() {
     let queue = Queue::default();

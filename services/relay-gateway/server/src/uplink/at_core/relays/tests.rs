@@ -61,6 +61,64 @@ fn a_relay_is_behind_one_uplink_only_and_gone_with_it() {
     assert!(relays.put_behind(&other, &leaf).is_err());
 }
 
+#[test]
+fn a_relay_that_is_known_by_two_ways_has_the_newer_only() {
+    let relays = Relays::default();
+    let (office, leaf) = (attach(&relays, 1, "office", &[]), attach(&relays, 2, "leaf", &[]));
+    // Nothing is over for one that can't be put there.
+    let stranger = Child::new(UplinkId(9), relay("stranger"), RelaySettings::default()).unwrap();
+    assert!(relays.put_behind(&Arc::new(stranger), &leaf.relay).is_err() && !leaf.is_over());
+    assert_eq!(relays.put_behind(&office, &leaf.relay).ok(), Some(true));
+    assert!(leaf.is_over() && !office.is_over());
+    assert_eq!(relays.put_behind(&office, &leaf.relay).ok(), Some(false));
+    assert!(!relays.are_behind(leaf.uplink, std::slice::from_ref(&leaf.relay)));
+    // Until its end is known it is looked up, and both ways are known.
+    assert_eq!(relays.all(), HashSet::from([relay("office"), relay("leaf")]));
+    let own = relays.forget(&leaf.relay);
+    assert_eq!(own.iter().map(|child| child.uplink).collect::<Vec<_>>(), [leaf.uplink]);
+    assert!(!relays.are_behind(office.uplink, std::slice::from_ref(&leaf.relay)));
+    // Again directly.
+    let again = attach(&relays, 3, "leaf", &[]);
+    assert!(relays.are_behind(again.uplink, std::slice::from_ref(&again.relay)));
+}
+
+#[test]
+fn a_session_that_was_replaced_before_it_began_takes_nothing_away() {
+    let relays = Relays::default();
+    let late = Child::new(UplinkId(1), relay("office"), RelaySettings::default()).unwrap();
+    late.end(replaced());
+    let newer = attach(&relays, 2, "office", &[]);
+    assert!(!relays.begin(&Arc::new(late)));
+    assert!(relays.are_behind(newer.uplink, std::slice::from_ref(&newer.relay)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn introductions_do_not_pile_up_for_a_relay() {
+    let relays = Relays::default();
+    let (silent, other) = (attach(&relays, 1, "silent", &[]), attach(&relays, 2, "other", &[]));
+    let address = "192.0.2.1".parse().unwrap();
+    let introduce = |id: &str| {
+        let id = relay(id);
+        let relays = &relays;
+        async move { relays.introduce(&id, "x".repeat(16 << 10), address).await }
+    };
+    let count = INTRODUCTIONS_OF_UPLINK_MAX + 1;
+    let all = futures_util::future::join_all((0..count).map(|_| introduce("silent")));
+    let asked = async {
+        tokio::task::yield_now().await;
+        let waiting = relays.state().introductions.len();
+        assert_eq!(waiting, INTRODUCTIONS_OF_UPLINK_MAX);
+    };
+    let (answers, ()) = tokio::join!(all, asked);
+    assert!(answers.iter().all(|answer| *answer == Err(IntroductionError::NotNow)));
+    // They are given up, and wait in its queue still: more come until that is too long.
+    for _ in 0..count {
+        futures_util::future::join_all((0..count).map(|_| introduce("silent"))).await;
+    }
+    assert!(!silent.is_over() && silent.queue.bytes() < 2 << 20);
+    assert!(other.queue.is_empty());
+}
+
 #[tokio::test]
 async fn only_the_relay_that_was_asked_answers_an_introduction() {
     let relays = Relays::default();
