@@ -34,7 +34,7 @@ pub(crate) use child::{Carriage, Child};
 pub(crate) use figures::describe;
 pub(crate) use host::Host;
 pub(crate) use links::Up;
-pub(crate) use listener::Listener;
+pub(crate) use listener::{Listener, tune};
 
 /// Links of one uplink at a time.
 pub(crate) const LINKS_MAX: usize = 20_000;

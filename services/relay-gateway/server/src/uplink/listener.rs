@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
+use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Server, ServerTlsConfig, server::TcpIncoming};
@@ -21,6 +22,9 @@ const STREAM_WINDOW: u32 = 64 << 10;
 const CONNECTION_WINDOW: u32 = 4 << 20;
 /// Control messages don't wait behind a large frame.
 const FRAME_BYTES: u32 = 16 << 10;
+/// What the system takes before it is sent, in bytes: what is too old by then is not put in.
+#[cfg(target_os = "linux")]
+const UNSENT_MAX: u32 = 16 << 10;
 const TLS_TIME_MAX: Duration = Duration::from_secs(5);
 /// Who says nothing at all is asked for a sign of life this often, and given this long to answer.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -41,7 +45,10 @@ impl Listener {
         address: SocketAddr,
         certificate: Option<Certificate>,
     ) -> io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(address).await?, certificate })
+        let listener = TcpListener::bind(address).await?;
+        // Inherited by what is accepted.
+        tune(SockRef::from(&listener));
+        Ok(Self { listener, certificate })
     }
 
     /// Where it is, with the port that the system chose if 0 was asked for.
@@ -80,5 +87,17 @@ impl Listener {
             .add_service(host.service())
             .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
             .await
+    }
+}
+
+/// What either end of an uplink asks of the system; one that can't does without.
+///
+/// Under loss, model-based congestion control (BBR) holds a thin stream of small frames back for longer
+/// than voices can wait; CUBIC (RFC 9438) does not.
+pub(crate) fn tune(socket: SockRef<'_>) {
+    #[cfg(target_os = "linux")]
+    {
+        let _ = socket.set_tcp_congestion(b"cubic");
+        let _ = socket.set_tcp_notsent_lowat(UNSENT_MAX);
     }
 }

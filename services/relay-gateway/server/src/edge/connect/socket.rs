@@ -17,8 +17,8 @@ use tokio::{
     net::TcpStream,
 };
 
-/// What the kernel takes beyond what is on its way: more would only grow old there. Bytes.
-const UNSENT_MAX: u32 = 16 << 10;
+use crate::uplink::tune;
+
 /// After this without an acknowledgement the kernel ends the connection.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// An idle connection is asked for a sign of life this often.
@@ -63,10 +63,8 @@ pub(super) fn prepare(stream: TcpStream, traffic: Arc<Traffic>) -> CountedSocket
     let socket = SockRef::from(&stream);
     let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE));
     #[cfg(target_os = "linux")]
-    {
-        let _ = socket.set_tcp_notsent_lowat(UNSENT_MAX);
-        let _ = socket.set_tcp_user_timeout(Some(SILENCE_MAX));
-    }
+    let _ = socket.set_tcp_user_timeout(Some(SILENCE_MAX));
+    tune(socket);
     CountedSocket { stream, traffic }
 }
 
