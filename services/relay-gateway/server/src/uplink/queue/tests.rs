@@ -1,3 +1,5 @@
+//! What waits for a child: in order, merged, bounded.
+
 use tributary_relay_uplink::PayloadReceiver;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Who is behind which uplink, and what of it is told.
+
 use super::*;
 
 fn relay(id: &str) -> RelayId {
