@@ -23,7 +23,7 @@ const TURN_INSIDE: Duration = Duration::from_secs(2);
 /// Of those inside, so many listen for tones; the others only count what they get.
 const LISTENERS: usize = 4;
 /// Frames of 20 ms that must have come of each that was sent.
-const RECEIVED_MIN: f64 = 0.8;
+const RECEIVED_MIN: f64 = 0.9;
 const RATIO_MAX: f64 = 1.10;
 /// The loudest that go up (K), the services' default.
 const VOICES_MAX: f64 = 3.0;
