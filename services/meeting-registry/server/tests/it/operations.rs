@@ -24,6 +24,7 @@ use crate::{
     },
     calls::{Answering, assert_refused, join},
     nats::{Nats, connect, free_port},
+    until,
 };
 
 /// A registry, a relay's connection, and a meeting with Ann, its host, and Bob.
@@ -68,8 +69,15 @@ impl Stage {
         publish(&self.relay, &self.scope, signed).await;
     }
 
-    /// The registry ends in order, and nothing is left for another.
+    /// The registry has seen to everything, also to what found no room at first, ends in order, and
+    /// nothing is left for another.
     async fn nothing_is_left(self) {
+        let watcher = async_nats::connect(&self.url).await.unwrap();
+        let stream = async_nats::jetstream::new(watcher).get_stream("OPERATIONS").await.unwrap();
+        until("an empty stream", || async {
+            stream.get_info().await.is_ok_and(|info| info.state.messages == 0)
+        })
+        .await;
         self.answering.stop().await;
         let mut bob = self.bob;
         let last = bob.operation(hand(true));
