@@ -10,7 +10,8 @@ use tributary_identifiers::{
 
 use crate::{
     Attach, Audience, Caller, ChatText, Detach, DisplayName, LeaveReason, MEMBERS_MAX,
-    PARTICIPANTS_MAX, RelayName, RemoveMembers, SetMembers, Subject, UnixMillis, WAITING_MAX,
+    PARTICIPANTS_MAX, RelayName, RelayPath, RemoveMembers, SetMembers, Subject, UnixMillis,
+    WAITING_MAX,
 };
 pub use needs::{Needs, PlacesNeeded};
 
@@ -69,6 +70,10 @@ pub struct Join {
     pub relay_name: RelayName,
     /// How many relays lie between the core and that one, that one included: 0 for a core relay.
     pub relay_depth: u32,
+    /// Which these are.
+    pub relay_path: RelayPath,
+    /// The core relay that its messages go through; `None`: not known.
+    pub core_relay: Option<RelayId>,
     /// True for the participant that the relay itself is.
     pub relay_itself: bool,
     /// The run of the relay's process.

@@ -22,6 +22,7 @@ mod notice;
 mod operation;
 mod page;
 mod participant;
+mod relay_path;
 mod roster;
 mod state;
 
@@ -61,6 +62,7 @@ pub use page::{
     PAGE_SIZE_MAX, PageRequest, attendance_page_token, member_page_token, page_token,
 };
 pub use participant::{MeetingState, OfflineReason, Participant, Presence, Present};
+pub use relay_path::{InvalidRelayPath, RELAY_PATH_BYTES_MAX, RelayPath};
 pub use roster::{Group, OutOfOrder, Roster};
 pub use state::{Counters, Operated, PARTICIPANTS_MAX, State, WAITING_MAX};
 pub use tributary_shown_text::{

@@ -6,7 +6,7 @@ use tributary_identifiers::{
     KeyThumbprint, ParticipantId, RelayId, RelaySessionId, TerminalSessionId, UserId,
 };
 
-use crate::{DisplayName, RelayName, UnixMillis};
+use crate::{DisplayName, RelayName, RelayPath, UnixMillis};
 
 /// One user in one meeting through one terminal, as others see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,10 @@ pub struct Participant {
     pub relay_name: RelayName,
     /// How many relays lie between the core and that one, that one included: 0 for a core relay.
     pub relay_depth: u32,
+    /// Which these are.
+    pub relay_path: RelayPath,
+    /// The core relay that its messages go through; `None`: not known.
+    pub core_relay: Option<RelayId>,
     /// True for the participant that the relay itself is: a room's device.
     pub relay_itself: bool,
     /// True while the microphone is off.

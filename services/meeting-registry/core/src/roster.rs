@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tributary_identifiers::{ParticipantId, RelayId};
 
-use crate::{Event, Happening, MeetingState, Participant, RelayName};
+use crate::{Event, Happening, MeetingState, Participant, RelayName, RelayPath};
 
 /// Everybody who is in a meeting after some event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Group<'a> {
     pub relay_name: &'a RelayName,
     /// How many relays lie between the core and it, itself included, as that participant knows it.
     pub relay_depth: u32,
+    /// Which these are, as that participant knows it.
+    pub relay_path: &'a RelayPath,
     /// Who, by participant id.
     pub participants: Vec<&'a Participant>,
 }
@@ -177,14 +179,17 @@ impl Roster {
     pub fn groups(&self) -> Vec<Group<'_>> {
         let mut groups = BTreeMap::<&RelayId, Group<'_>>::new();
         for participant in self.participants.values() {
-            let (relay_id, relay_name) = (&participant.relay_id, &participant.relay_name);
+            let Participant { relay_id, relay_name, relay_path, .. } = participant;
+            let relay_depth = participant.relay_depth;
             let group = groups.entry(relay_id).or_insert_with(|| Group {
                 relay_id,
                 relay_name,
-                relay_depth: participant.relay_depth,
+                relay_depth,
+                relay_path,
                 participants: Vec::new(),
             });
-            (group.relay_name, group.relay_depth) = (relay_name, participant.relay_depth);
+            group.relay_name = relay_name;
+            (group.relay_depth, group.relay_path) = (relay_depth, relay_path);
             group.participants.push(participant);
         }
         groups.into_values().collect()

@@ -145,7 +145,9 @@ impl Registry {
         meeting: &MeetingScope,
         join: Join,
     ) -> Result<(Participant, Meeting), StoreError> {
-        self.store.renew_relay(&join.relay_id, &join.relay_session).await?;
+        // The session is that of the core relay's process, whichever relay the terminal is at.
+        let relay = join.core_relay.as_ref().unwrap_or(&join.relay_id);
+        self.store.renew_relay(relay, &join.relay_session).await?;
         let key = join.key.clone();
         let applied = self.apply(meeting, Command::Join(join)).await?;
         let present = applied.state.with_key(&key);

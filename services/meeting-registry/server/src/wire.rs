@@ -12,7 +12,8 @@ use tributary_contracts::{
 };
 use tributary_identifiers::UserId;
 use tributary_meeting_registry_core::{
-    Attachment, Attendance, Meeting, Notice, NoticeKind, Occasion, Role, Roster, UnixMillis,
+    Attachment, Attendance, Meeting, Notice, NoticeKind, Occasion, RelayPath, Role, Roster,
+    UnixMillis,
 };
 
 pub use events::{event_payload, participant, presence, read_event};
@@ -139,6 +140,11 @@ pub fn notice(notice: &Notice) -> notice::Notice {
         expires_at: Some(timestamp(notice.expires_at)),
         kind: Some(kind),
     }
+}
+
+/// The names of relays, from the core on.
+pub fn relay_path(path: &RelayPath) -> Vec<String> {
+    path.names().iter().map(ToString::to_string).collect()
 }
 
 /// A point in time.

@@ -332,6 +332,8 @@ impl Join {
             relay_id: self.relay_id,
             relay_name: self.relay_name,
             relay_depth: self.relay_depth,
+            relay_path: self.relay_path,
+            core_relay: self.core_relay,
             relay_itself: self.relay_itself,
             muted: self.muted,
             joined_at,

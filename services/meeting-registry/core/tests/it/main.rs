@@ -24,7 +24,8 @@ use tributary_identifiers::{
 };
 use tributary_meeting_registry_core::{
     Act, Caller, Command, Counters, Draft, Event, Happening, Join, Leave, LeaveReason, Meeting,
-    Operated, Operation, OperationRefusal, Patience, Proposal, Role, State, UnixMillis, Update,
+    Operated, Operation, OperationRefusal, Patience, Proposal, RelayPath, Role, State, UnixMillis,
+    Update,
 };
 
 const NOW: UnixMillis = 1_800_000_000_000;
@@ -69,6 +70,8 @@ fn join(who: u32, relay: u32, run: u32) -> Join {
         relay_id: format!("relay-{relay}").parse().unwrap(),
         relay_name: format!("Office {relay}").parse().unwrap(),
         relay_depth: 0,
+        relay_path: RelayPath::default(),
+        core_relay: None,
         relay_itself: false,
         relay_session: session(relay, run),
         muted: false,

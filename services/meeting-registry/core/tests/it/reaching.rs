@@ -2,8 +2,8 @@
 
 use tributary_identifiers::{ParticipantId, RelaySessionId};
 use tributary_meeting_registry_core::{
-    Act, AttendanceReport, Command, Event, Happening, Leave, LeaveReason, OfflineReason, Presence,
-    Refusal, Roster, SetReachable, State,
+    Act, AttendanceReport, Command, Event, Happening, Join, Leave, LeaveReason, OfflineReason,
+    Presence, Refusal, RelayName, RelayPath, Roster, SetReachable, State,
 };
 
 use crate::{
@@ -157,21 +157,54 @@ fn it_is_one_stay_and_who_does_not_come_back_was_there_until_last_seen() {
 }
 
 #[test]
-fn a_group_says_how_deep_its_relay_lies() {
+fn a_group_says_how_deep_its_relay_lies_and_behind_which_others() {
     let mut roster = Roster::default();
     let mut state = new_meeting();
-    for (who, relay, depth) in [(1, 1, 0), (2, 2, 1), (3, 2, 2)] {
-        let mut join = join(who, relay, 1);
-        (join.relay_depth, join.relay_itself) = (depth, who == 3);
+    for (who, relay, path) in
+        [(1, 1, &[][..]), (2, 2, &["Office 2"][..]), (3, 2, &["Site", "Office 2"][..])]
+    {
+        let mut join = by(path, join(who, relay, 1));
+        join.relay_itself = who == 3;
         for event in state.apply(Command::Join(join), NOW).unwrap() {
             roster.apply(&event).unwrap();
         }
     }
-    let groups: Vec<_> =
-        roster.groups().iter().map(|one| (one.relay_id.to_string(), one.relay_depth)).collect();
+    let groups: Vec<_> = roster
+        .groups()
+        .iter()
+        .map(|one| (one.relay_id.as_str(), one.relay_depth, one.relay_path.names().len()))
+        .collect();
     // The last word is that of who came last.
-    assert_eq!(groups, [("relay-1".to_owned(), 0), ("relay-2".to_owned(), 2)]);
+    assert_eq!(groups, [("relay-1", 0, 0), ("relay-2", 2, 2)]);
     let devices: Vec<_> =
         roster.participants().filter(|one| one.relay_itself).map(|one| one.id).collect();
     assert_eq!(devices, [CLEO]);
+}
+
+/// The same by relays of these names.
+fn by(path: &[&str], mut join: Join) -> Join {
+    join.relay_depth = u32::try_from(path.len()).unwrap();
+    let names = path.iter().map(|name| name.parse().unwrap()).collect();
+    join.relay_path = RelayPath::new(&join.relay_name, join.relay_depth, names).unwrap();
+    join
+}
+
+#[test]
+fn who_comes_by_other_relays_or_another_core_is_told_of_once() {
+    let mut state = new_meeting();
+    let core = |core: &str| Some(core.parse().unwrap());
+    for (path, core, told) in [
+        (&["Site A", "Office 1"], core("core-1"), 1),
+        (&["Site A", "Office 1"], core("core-1"), 0),
+        (&["Site B", "Office 1"], core("core-1"), 1),
+        (&["Site B", "Office 1"], core("core-2"), 1),
+        (&["Site B", "Office 1"], None, 1),
+    ] {
+        let come = Join { core_relay: core.clone(), ..by(path, join(2, 1, 1)) };
+        let events = state.apply(Command::Join(come), NOW).unwrap();
+        assert_eq!(events.len(), told, "{path:?} {core:?}");
+        let Some(Happening::Joined(one)) = what(&events).pop() else { continue };
+        let names: Vec<_> = one.relay_path.names().iter().map(RelayName::as_str).collect();
+        assert_eq!((names.as_slice(), &one.core_relay), (&path[..], &core));
+    }
 }

@@ -5,22 +5,28 @@ use tributary_contracts::{
     event::v1::LeaveReason as WireLeaveReason,
     registry::v1::{JoinRequest, LeaveRequest, SetReachableRequest},
 };
+use tributary_identifiers::RelayId;
 use tributary_meeting_registry_core::{
-    Join, Leave, LeaveReason, REACHED_PER_COMMAND_MAX, RELAY_DEPTH_MAX, SetReachable,
+    Join, Leave, LeaveReason, REACHED_PER_COMMAND_MAX, RELAY_DEPTH_MAX, RelayName, RelayPath,
+    SetReachable,
 };
 
 use super::{read, status::invalid};
 
 /// A terminal that comes in.
 pub fn read_join(request: &JoinRequest) -> Result<Join, Status> {
+    let relay_name = read::field("relay_name", &request.relay_name)?;
+    let relay_depth = read_depth(request.relay_depth)?;
     Ok(Join {
         user_id: read::field("user_id", &request.user_id)?,
         display_name: read::field("display_name", &request.display_name)?,
         guest: request.guest,
         key: read::field("key_thumbprint", &request.key_thumbprint)?,
         relay_id: read::field("relay_id", &request.relay_id)?,
-        relay_name: read::field("relay_name", &request.relay_name)?,
-        relay_depth: read_depth(request.relay_depth)?,
+        relay_path: read_path(&request.relay_path, &relay_name, relay_depth)?,
+        core_relay: read_core(&request.core_relay_id)?,
+        relay_name,
+        relay_depth,
         relay_itself: request.relay_itself,
         relay_session: read::field("relay_session_id", &request.relay_session_id)?,
         muted: request.muted,
@@ -45,6 +51,18 @@ fn read_depth(depth: u32) -> Result<u32, Status> {
         return Err(invalid("relay_depth", &why));
     }
     Ok(depth)
+}
+
+/// The way to a relay of that name and depth; a relay of the version before does not say it.
+fn read_path(names: &[String], relay: &RelayName, depth: u32) -> Result<RelayPath, Status> {
+    let name = |(index, text): (usize, &String)| read::field(&format!("relay_path[{index}]"), text);
+    let names = names.iter().enumerate().map(name).collect::<Result<Vec<RelayName>, _>>()?;
+    RelayPath::new(relay, depth, names).map_err(|error| invalid("relay_path", &error))
+}
+
+/// The core relay that carries a terminal; a relay of the version before does not say it.
+fn read_core(id: &str) -> Result<Option<RelayId>, Status> {
+    if id.is_empty() { Ok(None) } else { read::field("core_relay_id", id).map(Some) }
 }
 
 /// Participants whose relay can't be reached for now, or can again.

@@ -229,6 +229,7 @@ fn groups(roster: &Roster) -> Vec<Group> {
             relay_id: group.relay_id.to_string(),
             relay_name: group.relay_name.to_string(),
             relay_depth: group.relay_depth,
+            relay_path: wire::relay_path(group.relay_path),
             participants: group.participants.into_iter().map(group_participant).collect(),
         })
         .collect()

@@ -5,11 +5,13 @@ use sea_orm_migration::prelude::*;
 mod m0002;
 mod m0003;
 mod m0004;
+mod m0005;
 
 use super::{event, meeting, member, operation, outbox, participant, relay};
 use m0002::MembersNoticesAttachments;
 use m0003::Operations;
 use m0004::RelaysInChains;
+use m0005::RelayPaths;
 
 /// The length of ids that are texts.
 const ID_LENGTH: u32 = 64;
@@ -26,6 +28,7 @@ impl MigratorTrait for Migrations {
             Box::new(MembersNoticesAttachments),
             Box::new(Operations),
             Box::new(RelaysInChains),
+            Box::new(RelayPaths),
         ]
     }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
 use tributary_identifiers::ParticipantId;
-use tributary_meeting_registry_core::{OfflineReason, Participant, Presence, Present};
+use tributary_meeting_registry_core::{
+    OfflineReason, Participant, Presence, Present, RelayName, RelayPath,
+};
 use tributary_message_bus::subjects::MeetingScope;
 
 use super::{StoreError, from_millis, to_millis};
@@ -28,6 +30,9 @@ pub struct Model {
     pub relay_name: String,
     pub relay_depth: i32,
     pub relay_itself: bool,
+    /// One name per line, which a name can't end; empty: none, or not known.
+    pub relay_path: String,
+    pub core_relay_id: Option<String>,
     pub relay_session_id: String,
     pub muted: bool,
     pub joined_at: i64,
@@ -58,13 +63,15 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 /// What changes when somebody who is in or was in comes back or does something.
-pub const CHANGING: [Column; 23] = [
+pub const CHANGING: [Column; 25] = [
     Column::DisplayName,
     Column::Guest,
     Column::RelayId,
     Column::RelayName,
     Column::RelayDepth,
     Column::RelayItself,
+    Column::RelayPath,
+    Column::CoreRelayId,
     Column::RelaySessionId,
     Column::Muted,
     Column::JoinedAt,
@@ -124,6 +131,10 @@ fn read_talk(text: &str) -> Result<BTreeSet<ParticipantId>, StoreError> {
     numbers.map(|number| number.parse().map(ParticipantId).map_err(malformed)).collect()
 }
 
+fn path_text(path: &RelayPath) -> String {
+    path.names().iter().map(RelayName::as_str).collect::<Vec<_>>().join("\n")
+}
+
 /// The row of somebody who is in.
 pub fn row(meeting: &MeetingScope, present: &Present) -> Result<ActiveModel, StoreError> {
     let participant = &present.participant;
@@ -142,6 +153,8 @@ pub fn row(meeting: &MeetingScope, present: &Present) -> Result<ActiveModel, Sto
         relay_name: Set(participant.relay_name.to_string()),
         relay_depth: Set(i32::try_from(participant.relay_depth).map_err(|_| malformed())?),
         relay_itself: Set(participant.relay_itself),
+        relay_path: Set(path_text(&participant.relay_path)),
+        core_relay_id: Set(participant.core_relay.as_ref().map(ToString::to_string)),
         relay_session_id: Set(present.relay_session.to_string()),
         muted: Set(participant.muted),
         joined_at: Set(from_millis(participant.joined_at)?),
@@ -169,14 +182,20 @@ impl TryFrom<Model> for Present {
         let malformed = || StoreError::malformed(TABLE);
         let id = u32::try_from(row.participant_id).map_err(|_| malformed())?;
         let chosen = read_presence(row.presence, row.offline_reason)?;
+        let relay_name: RelayName = row.relay_name.parse().map_err(|_| malformed())?;
+        let relay_depth = u32::try_from(row.relay_depth).map_err(|_| malformed())?;
+        let path = row.relay_path.split('\n').filter(|name| !name.is_empty());
+        let core_relay = row.core_relay_id.map(|id| id.parse().map_err(|_| malformed()));
         let participant = Participant {
             id: ParticipantId(id),
             user_id: row.user_id.parse().map_err(|_| malformed())?,
             display_name: row.display_name.parse().map_err(|_| malformed())?,
             guest: row.guest,
             relay_id: row.relay_id.parse().map_err(|_| malformed())?,
-            relay_name: row.relay_name.parse().map_err(|_| malformed())?,
-            relay_depth: u32::try_from(row.relay_depth).map_err(|_| malformed())?,
+            relay_path: RelayPath::kept(&relay_name, relay_depth, path),
+            core_relay: core_relay.transpose()?,
+            relay_name,
+            relay_depth,
             relay_itself: row.relay_itself,
             muted: row.muted,
             joined_at: to_millis(row.joined_at, TABLE)?,

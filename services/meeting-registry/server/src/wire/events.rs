@@ -11,7 +11,7 @@ use tributary_contracts::{
 use tributary_identifiers::ParticipantId;
 use tributary_meeting_registry_core::{
     Audience, Cause, Event, Happening, LeaveReason, Meeting, OfflineReason, OperationRefusal,
-    Participant, Presence, UnixMillis,
+    Participant, Presence, RelayName, RelayPath, UnixMillis,
 };
 use tributary_message_bus::subjects::MeetingScope;
 
@@ -167,6 +167,8 @@ pub fn participant(participant: &Participant) -> event::Participant {
         host: participant.host,
         offline_reason: offline_reason(participant.presence).into(),
         relay_depth: participant.relay_depth,
+        relay_path: super::relay_path(&participant.relay_path),
+        core_relay_id: participant.core_relay.as_ref().map(ToString::to_string).unwrap_or_default(),
         relay_itself: participant.relay_itself,
         unreachable: participant.unreachable,
     }
@@ -251,13 +253,18 @@ pub fn read_event(payload: &[u8]) -> Option<(u64, Option<Event>)> {
 
 fn read_participant(one: event::Participant) -> Option<Participant> {
     let presence = read_presence(one.presence(), one.offline_reason());
+    let relay_name: RelayName = one.relay_name.parse().ok()?;
+    let path = one.relay_path.iter().map(String::as_str);
     Some(Participant {
         id: ParticipantId(one.participant_id),
         user_id: one.user_id.parse().ok()?,
         display_name: one.display_name.parse().ok()?,
         guest: one.guest,
         relay_id: one.relay_id.parse().ok()?,
-        relay_name: one.relay_name.parse().ok()?,
+        relay_path: RelayPath::kept(&relay_name, one.relay_depth, path),
+        // Empty, it is no id.
+        core_relay: one.core_relay_id.parse().ok(),
+        relay_name,
         relay_depth: one.relay_depth,
         relay_itself: one.relay_itself,
         muted: one.muted,

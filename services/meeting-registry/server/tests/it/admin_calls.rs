@@ -29,6 +29,11 @@ fn create(subject: &str) -> CreateMeetingRequest {
     }
 }
 
+/// Relay a is a core relay, b is behind another one.
+fn path_of(relay: &str) -> Vec<String> {
+    if relay == "a" { Vec::new() } else { vec!["Site".into(), "Office b".into()] }
+}
+
 #[tokio::test]
 async fn a_meeting_shows_who_is_behind_which_relay_and_can_be_deleted() {
     let answering = Answering::start().await;
@@ -45,6 +50,7 @@ async fn a_meeting_shows_who_is_behind_which_relay_and_can_be_deleted() {
             relay_id: format!("office-{relay}"),
             relay_name: format!("Office {relay}"),
             relay_depth: u32::from(relay == "b") * 2,
+            relay_path: path_of(relay),
             relay_itself: who == "cleo",
             relay_session_id: format!("run-of-{relay}"),
             session_id: format!("session-of-{who}"),
@@ -63,6 +69,8 @@ async fn a_meeting_shows_who_is_behind_which_relay_and_can_be_deleted() {
         })
         .collect();
     assert_eq!(groups, [("Office a", 0, vec!["bob", "dan"]), ("Office b", 2, vec!["cleo"])]);
+    let paths: Vec<_> = meeting.groups.iter().map(|group| group.relay_path.clone()).collect();
+    assert_eq!(paths, [path_of("a"), path_of("b")]);
     let cut_off = SetReachableRequest {
         meeting_id: id.clone(),
         participant_ids: vec![2],

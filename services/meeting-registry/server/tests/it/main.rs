@@ -25,6 +25,7 @@ mod nats;
 mod notices;
 mod operations;
 mod outages;
+mod paths;
 mod proxy;
 mod reaching;
 mod record;
@@ -47,7 +48,8 @@ use sea_orm::{ConnectionTrait as _, Statement};
 use tributary_database::scratch::ScratchDatabase;
 use tributary_identifiers::{OrganisationId, RelaySessionId};
 use tributary_meeting_registry_core::{
-    Caller, Command, Join, Meeting, Notice, Participant, Proposal, Role, SetMembers, UnixMillis,
+    Caller, Command, Join, Meeting, Notice, Participant, Proposal, RelayPath, Role, SetMembers,
+    UnixMillis,
 };
 use tributary_meeting_registry_server::{
     Clock, Migrations, OperatingSystem, RandomSource, Registry, Store,
@@ -220,6 +222,8 @@ pub fn join(who: u32, relay: u32) -> Join {
         relay_id: format!("relay-{relay}").parse().unwrap(),
         relay_name: format!("Office {relay}").parse().unwrap(),
         relay_depth: 0,
+        relay_path: RelayPath::default(),
+        core_relay: None,
         relay_itself: false,
         relay_session: session(relay),
         muted: false,

@@ -4,8 +4,8 @@
 use tributary_identifiers::ParticipantId;
 use tributary_meeting_registry_core::{
     Act, AttendanceReport, Caller, Command, Counters, Event, Join, Leave, LeaveReason,
-    OfflineReason, Operated as Outcome, Operation, Patience, Presence, RemoveMembers, Role, Roster,
-    SetMembers, SetReachable, State, Update,
+    OfflineReason, Operated as Outcome, Operation, Patience, Presence, RelayPath, RemoveMembers,
+    Role, Roster, SetMembers, SetReachable, State, Update,
 };
 use tributary_meeting_registry_server::{Operated, Received, StoreError};
 use tributary_message_bus::subjects::MeetingScope;
@@ -122,6 +122,12 @@ impl Numbers {
         }
         (join.held, join.muted) = (self.below(4) == 0, self.flag());
         (join.relay_depth, join.relay_itself) = (number(self.below(3)), self.flag());
+        // Known of some.
+        if join.muted {
+            let names = vec![join.relay_name.clone(); join.relay_depth as usize];
+            join.relay_path = RelayPath::new(&join.relay_name, join.relay_depth, names).unwrap();
+            join.core_relay = Some("core-1".parse().unwrap());
+        }
         join
     }
 }

@@ -74,6 +74,7 @@ async fn upgrade(scratch: ScratchDatabase) {
         .participants()
         .inspect(|one| {
             assert_eq!((one.relay_depth, one.relay_itself, one.unreachable), (0, false, false));
+            assert_eq!((one.relay_path.names(), &one.core_relay), (&[][..], &None));
         })
         .map(|one| (one.id.0, one.presence, one.host, one.muted, one.hand_raised))
         .collect();
@@ -97,7 +98,7 @@ async fn back_and_forth(scratch: ScratchDatabase) {
     let service = "meeting-registry";
     let base = tributary_database::connect(config, service, &readiness, &shutdown).await.unwrap();
     Migrations::up(&base, None).await.unwrap();
-    Migrations::down(&base, Some(2)).await.unwrap();
+    Migrations::down(&base, Some(3)).await.unwrap();
     for row in ROWS {
         base.execute_unprepared(row).await.unwrap();
     }
