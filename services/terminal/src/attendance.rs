@@ -4,6 +4,7 @@
 mod attach;
 mod backoff;
 mod commands;
+mod elsewhere;
 mod ending;
 mod media_link;
 mod pace;
@@ -24,7 +25,7 @@ use tokio::{
 use tributary_identifiers::MeetingId;
 
 use self::{backoff::Backoff, visit::Visit};
-pub(crate) use self::{commands::Command, ending::end_of_stay, relays::Relays};
+pub(crate) use self::{commands::Command, elsewhere::Found, ending::end_of_stay, relays::Relays};
 use crate::{
     EndReason, JoinError,
     admission::{Admission, Ticket},
@@ -52,6 +53,8 @@ pub(crate) struct Attendance {
     /// `None`: neither speaks nor hears.
     pub(crate) media: Option<Media>,
     pub(crate) deferred: VecDeque<Command>,
+    /// A connection that is there already, to be joined by next.
+    pub(crate) found: Option<Found>,
     pub(crate) report: Option<JoinReport>,
 }
 
@@ -117,6 +120,9 @@ impl Attendance {
                         break end;
                     }
                 }
+            }
+            if self.found.is_some() {
+                continue;
             }
             let wait = self.relays.shortened(backoff.next(), Instant::now());
             if self.meanwhile_left(&mut commands, sleep(wait)).await.is_none() {

@@ -16,7 +16,7 @@ use tributary_contracts::{
     event::v1::{
         LeaveReason, MeetingEvent, ParticipantJoined, Presence, meeting_event::Body as Happened,
     },
-    terminal::v1::{Joined, RefusalCode, Roster},
+    terminal::v1::{Joined, RefusalCode, Roster, UplinkChanged},
 };
 use tributary_identifiers::{MeetingId, OperationId, ParticipantId, TerminalSessionId};
 use tributary_join_credential::TerminalKey;
@@ -225,6 +225,15 @@ impl Board {
         if had_arrived {
             self.tell(Event::Lost);
         }
+    }
+
+    /// The relay has lost its own uplink, or has it again.
+    pub(crate) fn take_uplink(&self, changed: UplinkChanged) {
+        let UplinkChanged { attached, hold_ms, lost_ms } = changed;
+        self.record(|| Record::Uplink { attached, hold_ms, lost_ms });
+        self.known.send_modify(|known| {
+            known.0.iter_mut().for_each(|meeting| meeting.uplink_lost = !attached);
+        });
     }
 
     /// The terminal is live there now, and in the other meeting no more.

@@ -38,6 +38,9 @@ pub struct Person {
     pub host: bool,
     /// How many relays lie between the core and its own relay, that one included: 0 behind a core relay.
     pub relay_depth: u32,
+    /// The names of those relays, from the core on, its own relay's the last; empty: none lies between,
+    /// or they are not known.
+    pub relay_path: Vec<String>,
     /// It is its relay itself: a room's device.
     pub relay_itself: bool,
     /// Its relay can't be reached for now: it is away, whatever it has chosen.
@@ -67,6 +70,7 @@ impl From<Participant> for Person {
             checked_in: participant.checked_in_at.map(system_time),
             host: participant.host,
             relay_depth: participant.relay_depth,
+            relay_path: participant.relay_path,
             relay_itself: participant.relay_itself,
             unreachable: participant.unreachable,
         }

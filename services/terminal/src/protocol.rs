@@ -35,8 +35,8 @@ use tributary_contracts::terminal::v1::{
 };
 use tributary_join_credential::TerminalKey;
 
-/// Largest message either way, in bytes.
-pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Largest message of a relay, in bytes: more than the roster of a full meeting with the longest names.
+const ROSTER_BYTES_MAX: usize = 8 << 20;
 /// How long a relay may take for its welcome or an answer.
 pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 /// And for a share: it waits up to a minute for somebody's mail server.
@@ -132,8 +132,8 @@ impl Connection {
             request.headers_mut().insert("x-forwarded-for", value);
         }
         let config = WebSocketConfig::default()
-            .max_message_size(Some(4 * MESSAGE_BYTES_MAX))
-            .max_frame_size(Some(4 * MESSAGE_BYTES_MAX));
+            .max_message_size(Some(ROSTER_BYTES_MAX))
+            .max_frame_size(Some(ROSTER_BYTES_MAX));
         let connecting = connect_async_with_config(request, Some(config), true);
         let (mut socket, _) = timeout(ANSWER_TIME_MAX, connecting)
             .await

@@ -44,6 +44,15 @@ pub enum Record {
     Connected,
     /// The connection was lost.
     Lost,
+    /// The relay has said how its own uplink is.
+    Uplink {
+        /// It is there.
+        attached: bool,
+        /// For so long the others keep the places of those behind the relay, in ms.
+        hold_ms: u32,
+        /// For so long it has been lost, in ms.
+        lost_ms: u32,
+    },
     /// An own operation was put on the wire, first or again.
     Sent {
         /// Where.

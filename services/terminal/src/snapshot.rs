@@ -133,6 +133,8 @@ pub struct Snapshot {
     pub participant_id: Option<ParticipantId>,
     /// The relay it is, or was last, attached to.
     pub relay_id: String,
+    /// That relay has lost its own uplink: people behind it hear each other and nobody else.
+    pub uplink_lost: bool,
     /// What the meeting is about.
     pub subject: String,
     /// Nobody else is let in.
@@ -173,6 +175,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     pub(crate) fn joined(&mut self, joined: Joined) {
+        self.uplink_lost = false;
         let me = ParticipantId(joined.participant_id);
         if self.participant_id.replace(me).is_some_and(|before| before != me) {
             self.talking_to.clear();
@@ -329,6 +332,7 @@ impl Snapshot {
 
     pub(crate) fn lost(&mut self, now: Instant) {
         self.connected = false;
+        self.uplink_lost = false;
         self.set_speakers(Vec::new(), now);
     }
 

@@ -143,6 +143,7 @@ impl Terminal {
             board: Arc::clone(&board),
             media,
             deferred: VecDeque::new(),
+            found: None,
             report: Some(report),
         };
         let (commands, received) = mpsc::channel(COMMANDS_MAX);

@@ -81,13 +81,12 @@ async fn assemble(
     };
     let mut assembly = Assembly::default();
     if role == Role::EdgeRelay {
-        let own = join.map(|meeting| own_participant(&config, meeting)).transpose()?;
-        let server = edge::Server::load(config.edge, config.relay, platform.clone())
+        let mut server = edge::Server::load(config.edge, config.relay, platform.clone())
             .await
             .context("loading the edge relay")?;
-        if let Some((meeting, name)) = own {
-            let address = server.address()?;
-            assembly.work("participant", attend(meeting, name, address, platform));
+        if let Some(meeting) = join {
+            let own = server.own_participant().await.context("a port for the relay itself")?;
+            assembly.work("participant", attend(meeting, own, platform));
         }
         assembly.work(role.name(), server.run());
         return Ok(assembly);
@@ -98,16 +97,4 @@ async fn assemble(
     add!(assembly, role, Mixer, mixer, config.mixer, platform);
     add!(assembly, role, RelayGateway, relay_gateway, config.relay, platform);
     Ok(assembly)
-}
-
-/// The meeting and the name of the relay itself; it comes by loopback and without TLS.
-fn own_participant(config: &Config, meeting: Target) -> anyhow::Result<(Target, String)> {
-    let listen = config.relay.listen.ip();
-    anyhow::ensure!(
-        (listen.is_loopback() || listen.is_unspecified())
-            && config.relay.certificate_file.is_none(),
-        "--join: the relay reaches itself by 127.0.0.1 without TLS: relay.listen must be 127.0.0.1 or \
-         0.0.0.0, without relay.certificate_file"
-    );
-    Ok((meeting, config.relay.name.clone()))
 }

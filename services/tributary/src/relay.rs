@@ -2,8 +2,9 @@
 
 mod ask;
 pub mod participant;
+mod roster;
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use tributary_service_runtime::config::ConfigArgs;
 use tributary_terminal::Target;
@@ -27,9 +28,19 @@ pub struct Args {
     /// The folder for the relay's key
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
-    /// Be in this meeting too, as a room's device that only listens
-    #[arg(long, value_name = "LINK", value_parser = Target::link)]
+    /// Be in this meeting too, as a room's device: the status page shows it, /status#room on a whole
+    /// screen. A link, or @FILE with a link in it, so that it does not stand in the list of processes
+    #[arg(long, value_name = "LINK", value_parser = meeting)]
     join: Option<Target>,
+}
+
+/// The meeting of a link, or of one in a file.
+fn meeting(text: &str) -> Result<Target, String> {
+    let link = match text.strip_prefix('@') {
+        Some(file) => fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?,
+        None => text.to_owned(),
+    };
+    Target::link(link.trim()).map_err(|error| error.to_string())
 }
 
 /// What was asked for.
@@ -58,5 +69,23 @@ impl Args {
             config.set.extend(path.map(|path| format!("{key}={}", path.display())));
         }
         Asked::Run(Box::new(config), self.join)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_may_stand_in_a_file() {
+        let link = "https://meet.example/#/m/1152921504606846977/AAECAwQFBgcICQoLDA0ODw";
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("link");
+        fs::write(&file, format!("{link}\n")).unwrap();
+        let from_file = meeting(&format!("@{}", file.display())).unwrap();
+        assert_eq!(from_file, meeting(link).unwrap());
+        assert_eq!(from_file.share_secret, "AAECAwQFBgcICQoLDA0ODw");
+        assert!(meeting("@/nowhere/link").unwrap_err().starts_with("/nowhere/link: "));
+        assert!(meeting("https://meet.example/").unwrap_err().contains("#/m/<meeting id>"));
     }
 }

@@ -14,6 +14,7 @@ use tributary_identifiers::{OrganisationId, RelayId};
 use tributary_speaker_selection::Config as SelectionConfig;
 
 pub use certificate::{Certificate, CertificateError};
+pub(crate) use uplink::ConnectionLimits;
 pub use uplink::UplinkConfig;
 
 /// Voices a relay can be told to send up at most.

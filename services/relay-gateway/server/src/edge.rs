@@ -14,6 +14,8 @@ mod http;
 pub mod identity;
 mod introductions;
 mod links;
+mod outage;
+pub mod own;
 mod places;
 mod server;
 mod session;

@@ -159,8 +159,9 @@ pub struct MediaHandle {
 }
 
 impl MediaHandle {
-    /// Binds the UDP port and starts the thread of a core relay, whose way up is NATS. It ends with the
-    /// platform's shutdown.
+    /// Binds the UDP port and starts the thread of a core relay, whose way up is NATS. It goes on after the
+    /// platform's shutdown, so that terminals hear what they are told at last, until [`Self::end`] is
+    /// called; for 10 s at most.
     ///
     /// # Errors
     /// The port or the configuration can't be used.
@@ -289,6 +290,11 @@ impl MediaHandle {
     /// The thread is gone.
     pub async fn detach(&self, terminal: TerminalId) -> Result<(), MediaError> {
         self.send(Command::Detach { terminal }).await
+    }
+
+    /// Ends all media, data channels too: everybody has been told that the relay goes.
+    pub fn end(&self) {
+        self.shared.end.cancel();
     }
 
     async fn send(&self, command: Command) -> Result<(), MediaError> {

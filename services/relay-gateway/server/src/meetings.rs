@@ -13,7 +13,7 @@ use std::{
 
 pub(crate) use hub::{Hub, Look, Sound};
 pub(crate) use log::{After, Happening};
-pub(crate) use roster::{Seen, Standing};
+pub(crate) use roster::{Seen, Standing, is_carried_by};
 use tributary_message_bus::{ControlBus, subjects::MeetingScope};
 
 use crate::upstream::Upstream;

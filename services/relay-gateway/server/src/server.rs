@@ -176,6 +176,8 @@ impl Server {
             uplinks.drain(&connections).await;
         }
         connections.wait().await;
+        // Whoever is here or behind other relays has been told, and has heard and been heard until then.
+        shared.media.end();
         tasks.shutdown().await;
         shared.attached.drain().await;
         shared.operations.drain().await;
@@ -201,7 +203,7 @@ async fn listen_for_relays(config: &Config) -> Result<Option<Listener>, Error> {
     let certificate = config.uplink.certificate()?;
     let listener = Listener::bind(address, certificate).await;
     let listener = listener.map_err(|source| Error::Listen { whom: "relays", address, source })?;
-    Ok(Some(listener))
+    Ok(Some(listener.with_limits(config.uplink.connection_limits())))
 }
 
 /// Where relays attach, at work.
@@ -264,7 +266,7 @@ fn share(
     let attached = Attached::new(
         media.clone(),
         upstream.clone(),
-        relay_session.clone(),
+        (config.relay_id.clone(), relay_session.clone()),
         Duration::from_secs(config.reconnect_grace_seconds),
         platform.shutdown.clone(),
     );

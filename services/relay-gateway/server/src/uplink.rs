@@ -10,12 +10,14 @@ mod at_core;
 mod backend;
 mod carry;
 mod child;
+mod connections;
 mod control;
 pub(crate) mod fetch;
 mod figures;
 mod host;
 mod links;
 mod listener;
+mod paced;
 mod queue;
 mod sessions;
 
@@ -35,6 +37,7 @@ pub(crate) use figures::describe;
 pub(crate) use host::Host;
 pub(crate) use links::Up;
 pub(crate) use listener::{Listener, tune};
+pub(crate) use paced::Paced;
 
 /// Links of one uplink at a time.
 pub(crate) const LINKS_MAX: usize = 20_000;

@@ -27,6 +27,10 @@ pub(crate) const ACCESS: &str = "access control";
 /// How long a file may take to reach the registry, and e-mail the mail server.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The largest answer of the registry, in bytes: more than the roster of a full meeting with the longest
+/// names.
+const ROSTER_BYTES_MAX: usize = 8 << 20;
+
 /// Clients of the other services; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Upstream {
@@ -43,12 +47,15 @@ impl Upstream {
     pub(crate) fn new(platform: &Platform) -> Result<Self, Error> {
         let channel = |peer| platform.channel(peer);
         let patient = |peer| platform.patient_channel(peer, PATIENCE);
+        let registry = |channel| {
+            RegistryServiceClient::new(channel).max_decoding_message_size(ROSTER_BYTES_MAX)
+        };
         Ok(Self {
             credential: CredentialServiceClient::new(channel(Peer::Credential)?),
             relays: RelayIdentityServiceClient::new(channel(Peer::Credential)?),
-            registry: RegistryServiceClient::new(channel(Peer::MeetingRegistry)?),
+            registry: registry(channel(Peer::MeetingRegistry)?),
             access: AccessServiceClient::new(channel(Peer::AccessControl)?),
-            patient_registry: RegistryServiceClient::new(patient(Peer::MeetingRegistry)?),
+            patient_registry: registry(patient(Peer::MeetingRegistry)?),
             patient_access: AccessServiceClient::new(patient(Peer::AccessControl)?),
         })
     }

@@ -3,12 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-/// What may be sent in one burst after a silence.
-const BURST: Duration = Duration::from_millis(250);
+/// What may be sent in one burst after a silence: no longer than a listener's playout can bridge.
+const BURST: Duration = Duration::from_millis(50);
 /// How much of what media and control took over the limit is remembered.
 const DEBT_MAX: Duration = Duration::from_secs(2);
-/// The least that may be sent in one burst, in bytes: a piece of a body must fit.
-const BURST_BYTES_MIN: f64 = 32_768.0;
+/// The least that may be sent in one burst, in bytes: a piece of a body must fit, and what comes
+/// together between two looks.
+const BURST_BYTES_MIN: f64 = 24_576.0;
 
 /// A token bucket, for one direction of an uplink.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +46,7 @@ impl Budget {
         self.tokens = (self.tokens - bytes as f64).max(-debt_max);
     }
 
-    /// Takes what a piece of bulk needs, of 32 KiB at most.
+    /// Takes what a piece of bulk needs, of 16 KiB at most.
     ///
     /// # Errors
     /// Not now: how long to wait before it is tried again.

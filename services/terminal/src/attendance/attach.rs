@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use tokio::time::timeout;
 use tributary_identifiers::MeetingId;
 
-use super::Attendance;
+use super::{Attendance, Found};
 use crate::{
     JoinError,
     admission::{Admission, Ticket, Wish},
@@ -16,13 +16,7 @@ use crate::{
 
 impl Attendance {
     pub(super) async fn attach(&mut self) -> Result<(Connection, Vec<MeetingId>), JoinError> {
-        let connecting = Connection::connect(self.relays.current());
-        let connection = match self.relays.patience() {
-            Some(patience) => {
-                timeout(patience, connecting).await.map_err(|_| JoinError::TimedOut)??
-            }
-            None => connecting.await?,
-        };
+        let connection = self.connect().await?;
         self.tickets.sort_by_key(|ticket| ticket.held);
         let mut joined = Vec::new();
         let mut at = 0;
@@ -45,6 +39,16 @@ impl Attendance {
             }
         }
         Ok((connection, joined))
+    }
+
+    async fn connect(&mut self) -> Result<Connection, JoinError> {
+        if let Some(Found { url, connection }) = self.found.take() {
+            self.relays.go_to(&url);
+            return Ok(connection);
+        }
+        let connecting = Connection::connect(self.relays.current());
+        let Some(patience) = self.relays.patience() else { return Ok(connecting.await?) };
+        Ok(timeout(patience, connecting).await.map_err(|_| JoinError::TimedOut)??)
     }
 }
 

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 /// A relay that has let nobody in for so long is left for the next one.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Addresses of relays, and which one is in use.
 pub(crate) struct Relays {
@@ -23,6 +23,20 @@ impl Relays {
     /// Where to connect to.
     pub(crate) fn current(&self) -> &str {
         self.urls.get(self.at).map(String::as_str).unwrap_or_default()
+    }
+
+    /// All but the one in use, in the order in which they are tried.
+    pub(super) fn others(&self) -> Vec<String> {
+        let (before, rest) = self.urls.split_at(self.at.min(self.urls.len()));
+        rest.iter().skip(1).chain(before).cloned().collect()
+    }
+
+    /// Goes on to that one.
+    pub(super) fn go_to(&mut self, url: &str) {
+        if let Some(at) = self.urls.iter().position(|known| known == url) {
+            self.at = at;
+            self.failing_since = None;
+        }
     }
 
     /// How long one may take to say welcome; `None`: as long as it likes, for there is no other.
@@ -78,6 +92,16 @@ mod tests {
         assert_eq!(relays.current(), "b");
         relays.failed(start + 3 * SECOND, start + 6 * SECOND);
         assert_eq!(relays.current(), "a");
+    }
+
+    #[test]
+    fn the_others_are_tried_from_the_one_in_use_on() {
+        let mut relays = relays(&["a", "b", "c"]);
+        assert_eq!(relays.others(), ["b", "c"]);
+        relays.go_to("b");
+        assert_eq!((relays.current(), relays.others()), ("b", vec!["c".into(), "a".into()]));
+        relays.go_to("nowhere");
+        assert_eq!(relays.current(), "b");
     }
 
     #[test]

@@ -10,8 +10,8 @@ use tributary_contracts::terminal::v1::{
 use tributary_identifiers::{MeetingId, ParticipantId};
 
 use super::{
-    Attendance, Visited, commands::Answered, commands::Command, end_of_stay, media_link::Link,
-    pace::Pace,
+    Attendance, Found, Visited, commands::Answered, commands::Command, elsewhere::Elsewhere,
+    end_of_stay, media_link::Link, pace::Pace,
 };
 use crate::{
     EndReason,
@@ -29,6 +29,7 @@ pub(super) struct Visit<'a> {
     pub(super) arrived: bool,
     pub(super) answers: JoinSet<Answered>,
     pace: Pace,
+    elsewhere: Elsewhere,
 }
 
 /// What makes a visit go on.
@@ -40,6 +41,7 @@ enum Turn {
     /// There may be something to be sent, or something is overdue.
     Look,
     PingsEnded,
+    Found(Found),
 }
 
 impl<'a> Visit<'a> {
@@ -51,7 +53,8 @@ impl<'a> Visit<'a> {
         let requests = connection.requests();
         let (answers, pace) = (JoinSet::new(), Pace::new(Instant::now()));
         let (link, arrived) = (Link::None, false);
-        Self { stay, connection, requests, joined, link, arrived, answers, pace }
+        let elsewhere = Elsewhere::default();
+        Self { stay, connection, requests, joined, link, arrived, answers, pace, elsewhere }
     }
 
     pub(super) async fn run(mut self, commands: &mut mpsc::Receiver<Command>) -> Visited {
@@ -116,6 +119,7 @@ impl<'a> Visit<'a> {
             () = board.work.notified() => Turn::Look,
             () = overdue => Turn::Look,
             _ = pings.join_next() => Turn::PingsEnded,
+            found = self.elsewhere.found() => Turn::Found(found),
         }
     }
 
@@ -128,6 +132,10 @@ impl<'a> Visit<'a> {
             Turn::Wanted(Some(command)) => self.perform(command).await,
             Turn::Wanted(None) => Err(Visited::Over(EndReason::Left)),
             Turn::Look => Ok(()),
+            Turn::Found(found) => {
+                self.stay.found = Some(found);
+                Err(self.lost())
+            }
         }
     }
 
@@ -183,6 +191,11 @@ impl<'a> Visit<'a> {
                 Ok(())
             }
             Reply::Draining(_) => Err(self.lost()),
+            Reply::UplinkChanged(changed) => {
+                board.take_uplink(changed);
+                self.elsewhere.take(changed, self.stay.relays.others());
+                Ok(())
+            }
             Reply::Refusal(refusal) => {
                 let end = end_of_stay(refusal.code(), refusal.message);
                 match (end, of.filter(|_| !said_of.is_empty())) {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tributary_contracts::terminal::v1::{
-    Draining, Refusal, RefusalCode, relay_message::Body as Reply,
+    Draining, Refusal, RefusalCode, UplinkChanged, relay_message::Body as Reply,
 };
 use tributary_terminal::{EndReason, Event, JoinError, Options, Terminal};
 
@@ -94,6 +94,47 @@ async fn a_relay_that_is_gone_or_silent_is_left_for_the_next_one() {
     assert_eq!(sibling.count("request_join_credential"), 1, "the credential goes along");
     a.chat("after", &[]).await.unwrap();
     assert_eq!(a.snapshot().repeated_events, 0);
+}
+
+#[tokio::test]
+async fn a_relay_that_is_cut_off_is_left_when_nothing_is_held_and_another_one_says_welcome() {
+    let relay = StubRelay::start().await;
+    let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut options = guest(&relay);
+    options.other_relay_urls = vec![format!("http://{}", other.local_addr().unwrap())];
+    let moving = Terminal::join(options).await.unwrap();
+    let staying = Terminal::join(guest(&relay)).await.unwrap();
+    let before = moving.participant_id();
+    let lost = |lost_ms| UplinkChanged { attached: false, hold_ms: 5_000, lost_ms };
+    relay.say(Reply::UplinkChanged(lost(3_000)));
+    for terminal in [&moving, &staying] {
+        terminal.wait_until(|s| s.uplink_lost && s.connected, SOON).await.unwrap();
+    }
+    // Nobody looks for another one while places are held.
+    let looked = tokio::time::timeout(Duration::from_secs(2), other.accept()).await;
+    assert!(looked.is_err(), "{looked:?}");
+    relay.say(Reply::UplinkChanged(lost(5_000)));
+    // This one takes the connection and says nothing.
+    let silent = tokio::time::timeout(SOON, other.accept()).await.unwrap().unwrap();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(moving.snapshot().connected && moving.snapshot().connections == 1);
+    let sibling = relay.sibling().await;
+    let way = tokio::spawn(async move {
+        loop {
+            let (mut from, _) = other.accept().await.unwrap();
+            let at = sibling.url.trim_start_matches("http://").to_owned();
+            let mut to = tokio::net::TcpStream::connect(at).await.unwrap();
+            let _ = tokio::io::copy_bidirectional(&mut from, &mut to).await;
+        }
+    });
+    moving.wait_until(|s| s.connections == 2 && s.connected, SOON).await.unwrap();
+    assert_eq!(moving.participant_id(), before);
+    assert!(!moving.snapshot().uplink_lost);
+    let stayed = staying.snapshot();
+    assert!(stayed.connected && stayed.connections == 1 && stayed.uplink_lost);
+    relay.say(Reply::UplinkChanged(UplinkChanged { attached: true, ..lost(0) }));
+    staying.wait_until(|s| !s.uplink_lost, SOON).await.unwrap();
+    drop((silent, way));
 }
 
 #[tokio::test]

@@ -37,12 +37,18 @@ pub struct Process {
 impl Process {
     /// Starts a subcommand with JSON logs and all ports chosen by the system.
     pub fn start(subcommand: &str, settings: &[&str]) -> Self {
+        Self::start_with(subcommand, settings, &[])
+    }
+
+    /// The same with other flags too.
+    pub fn start_with(subcommand: &str, settings: &[&str], flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ports = ["log.format=json", "ops.listen=127.0.0.1:0", "grpc.listen=127.0.0.1:0"];
         let mut arguments = vec![subcommand];
         for setting in ports.iter().chain(settings) {
             arguments.extend(["--set", setting]);
         }
+        arguments.extend(flags);
         let mut child = command(folder.path(), &arguments).spawn().unwrap();
         let logs = BufReader::new(child.stderr.take().unwrap()).lines();
         Self { child, logs, _folder: folder }

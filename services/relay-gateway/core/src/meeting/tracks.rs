@@ -28,6 +28,7 @@ pub(super) struct Scratch {
     rooms: Vec<u32>,
     served: Vec<UplinkId>,
     targets: Vec<ParticipantId>,
+    audiences: Vec<(UplinkId, u64)>,
 }
 
 impl<T: Copy + PartialEq> Meeting<T> {
@@ -78,6 +79,29 @@ impl<T: Copy + PartialEq> Meeting<T> {
             }
         }
         crowded
+    }
+
+    /// How many of those behind each uplink a frame is for, as [`Self::handle_track`] gives it out; only
+    /// uplinks to which it goes are named.
+    pub fn audiences(&mut self, frame: &TrackFrame, each: &mut impl FnMut(UplinkId, u64)) {
+        let Self { listeners, plan, forwarding, scratch, .. } = self;
+        let plan = forwarding.as_ref().map_or(&*plan, Forwarding::plan);
+        heard_rooms(&frame.sources, listeners, &mut scratch.rooms);
+        let getting = Getting { frame, plan, rooms: &scratch.rooms };
+        scratch.audiences.clear();
+        for listener in &*listeners {
+            let Some(uplink) = listener.uplink() else { continue };
+            if !getting.is_for(listener) {
+                continue;
+            }
+            match scratch.audiences.iter_mut().find(|(known, _)| *known == uplink) {
+                Some((_, people)) => *people += 1,
+                None => scratch.audiences.push((uplink, 1)),
+            }
+        }
+        for (uplink, people) in &scratch.audiences {
+            each(*uplink, *people);
+        }
     }
 }
 

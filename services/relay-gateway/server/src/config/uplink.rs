@@ -8,6 +8,20 @@ use super::{Certificate, CertificateError};
 
 /// Longest time that a session can be held.
 const HOLD_SECONDS_MAX: u64 = 300;
+/// Connections that can be allowed.
+const CONNECTIONS_MAX: usize = 65_536;
+/// Connections of one address, unless something else is set: a few offices behind one address, each of
+/// which may be trying more than once.
+const CONNECTIONS_OF_ADDRESS: usize = 64;
+
+/// How many TCP connections of relays there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ConnectionLimits {
+    /// In all.
+    pub(crate) all: usize,
+    /// From one IPv4 address or IPv6 /64.
+    pub(crate) of_address: usize,
+}
 
 /// How other relays attach to this one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,6 +38,12 @@ pub struct UplinkConfig {
     pub plaintext: bool,
     /// For how long the session of a relay is kept without a connection, in seconds, 5 to 300.
     pub hold_seconds: u64,
+    /// TCP connections at a time, 1 to 65,536; more are closed at once. A relay has one, and some more
+    /// for a moment while it attaches again.
+    pub connections_max: usize,
+    /// TCP connections at a time from one IPv4 address or IPv6 /64, 1 to 65,536. Absent: 64 with a
+    /// certificate; without one all may come from the proxy in front, and only `connections_max` counts.
+    pub connections_per_address_max: Option<usize>,
 }
 
 impl Default for UplinkConfig {
@@ -34,6 +54,8 @@ impl Default for UplinkConfig {
             key_file: None,
             plaintext: false,
             hold_seconds: 30,
+            connections_max: 8_192,
+            connections_per_address_max: None,
         }
     }
 }
@@ -49,6 +71,13 @@ impl UplinkConfig {
     #[must_use]
     pub const fn hold(&self) -> Duration {
         Duration::from_secs(self.hold_seconds)
+    }
+
+    /// How many TCP connections there may be.
+    pub(crate) fn connection_limits(&self) -> ConnectionLimits {
+        let all = self.connections_max;
+        let usual = if self.certificate_file.is_some() { CONNECTIONS_OF_ADDRESS } else { all };
+        ConnectionLimits { all, of_address: self.connections_per_address_max.unwrap_or(usual) }
     }
 
     /// What the listener shows of itself, if it speaks TLS.
@@ -85,6 +114,15 @@ impl UplinkConfig {
             (5..=HOLD_SECONDS_MAX).contains(&self.hold_seconds),
             "relay.uplink.hold_seconds must be 5 to 300",
         );
+        let possible = 1..=CONNECTIONS_MAX;
+        check(
+            possible.contains(&self.connections_max),
+            "relay.uplink.connections_max must be 1 to 65536",
+        );
+        check(
+            self.connections_per_address_max.is_none_or(|max| possible.contains(&max)),
+            "relay.uplink.connections_per_address_max must be 1 to 65536",
+        );
         faults
     }
 }
@@ -108,5 +146,21 @@ mod tests {
         config.listen = "somewhere".to_owned();
         config.hold_seconds = 0;
         assert_eq!(config.faults().len(), 3);
+        (config.connections_max, config.connections_per_address_max) = (0, Some(0));
+        assert_eq!(config.faults().len(), 5);
+    }
+
+    #[test]
+    fn one_address_has_a_share_of_its_own_where_addresses_are_the_relays_own() {
+        let mut config = UplinkConfig::default();
+        let limits = |config: &UplinkConfig| {
+            let ConnectionLimits { all, of_address } = config.connection_limits();
+            (all, of_address)
+        };
+        assert_eq!(limits(&config), (8_192, 8_192));
+        config.certificate_file = Some("a".into());
+        assert_eq!(limits(&config), (8_192, CONNECTIONS_OF_ADDRESS));
+        config.connections_per_address_max = Some(7);
+        assert_eq!(limits(&config), (8_192, 7));
     }
 }

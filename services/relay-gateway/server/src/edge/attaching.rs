@@ -16,7 +16,7 @@ use tributary_identifiers::RelayId;
 use tributary_relay_uplink::{check_parent, protocol};
 
 use super::{
-    connect::{Connector, Upstream},
+    connect::{Connected, Connector, Received, Upstream},
     identity::{Identity, IdentityError, Proven},
     session::{MESSAGE_BYTES_MAX, Uplink, relay_ids},
 };
@@ -85,6 +85,8 @@ pub(super) struct Connection {
     pub(super) attached: Attached,
     /// Which upstream, from 0.
     pub(super) upstream: usize,
+    /// What has come over it.
+    pub(super) received: Received,
 }
 
 /// What all attempts share.
@@ -101,31 +103,34 @@ impl Attaching {
     pub(super) async fn attempt(&self, index: usize) -> Result<Connection, Failure> {
         let upstreams = self.connector.upstreams();
         let upstream = upstreams.get(index).ok_or_else(|| Failure::refused("no such upstream"))?;
-        let channel = self.connector.connect(upstream).await.map_err(Failure::passing)?.channel;
+        let connected = self.connector.connect(upstream).await.map_err(Failure::passing)?;
+        let Connected { channel, received, .. } = connected;
         let proven = answered(upstream, self.identity.prove(channel.clone())).await??;
         let _turn = self.turn.lock().await;
-        let hello = self.hello(upstream, channel.clone(), &proven);
-        let attached = match answered(upstream, hello).await? {
+        let hello = self.hello(index, upstream, channel.clone(), &proven);
+        let (requests, responses, attached) = match answered(upstream, hello).await? {
+            Ok(attached) => attached,
             Err(failure) if failure.revoked => {
                 let again = answered(upstream, self.identity.enrol_again(channel)).await;
                 let again = matches!(again, Ok(Ok(true)));
                 return Err(Failure { at_once: again, revoked: !again, ..failure });
             }
-            attached => attached,
+            Err(failure) => return Err(failure),
         };
-        let (channel, requests, responses, attached) = attached?;
-        Ok(Connection { channel, requests, responses, attached, upstream: index })
+        Ok(Connection { channel, requests, responses, attached, upstream: index, received })
     }
 
     async fn hello(
         &self,
+        index: usize,
         upstream: &Upstream,
         channel: Channel,
         proven: &Proven,
-    ) -> Result<(Channel, mpsc::Sender<AttachRequest>, Streaming<AttachResponse>, Attached), Failure>
-    {
+    ) -> Result<(mpsc::Sender<AttachRequest>, Streaming<AttachResponse>, Attached), Failure> {
         let mut hello = proven.hello.clone();
-        let resume = self.uplink.resume();
+        // What is behind one upstream may be several relays: one that does not know the session begins
+        // another.
+        let resume = self.uplink.resume(index);
         (hello.resume, hello.received) = (resume.token, resume.received);
         let own: RelayId = hello.relay_id.parse().map_err(Failure::refused)?;
         let (requests, stream) = mpsc::channel(REQUESTS_MAX);
@@ -133,7 +138,7 @@ impl Attaching {
         // The channel is empty.
         let _ = requests.try_send(AttachRequest { body, ..AttachRequest::default() });
         let mut client =
-            RelayUplinkClient::new(channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX);
+            RelayUplinkClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
         let refused = |status: Status| self.refused(status, proven);
         let responses = client.attach(ReceiverStream::new(stream)).await.map_err(refused)?;
         let mut responses = responses.into_inner();
@@ -150,7 +155,7 @@ impl Attaching {
         }
         let settings = attached.settings.clone().unwrap_or_default();
         self.identity.accepted(proven, &settings)?;
-        Ok((channel, requests, responses, attached))
+        Ok((requests, responses, attached))
     }
 
     fn refused(&self, status: Status, proven: &Proven) -> Failure {

@@ -3,6 +3,9 @@
 //!
 //! A child's link is a link of this relay too, with a number of its own, and places keep theirs.
 
+mod backend;
+mod downward;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -11,31 +14,29 @@ use std::{
 use axum::extract::ws::close_code;
 use bytes::Bytes;
 use prost::Message as _;
-use tokio::{sync::oneshot, time::Instant};
+use tokio::sync::oneshot;
 use tonic::Status;
 use tributary_contracts::{
     relay::v1::{
-        CloseLink, EnrolRequest, FetchRequestHead, FetchResponseHead, GetChallengeRequest, Hello,
-        Introduction, OpenLink, Place, PlaceAttach, RelayHop, RelaySettings, RotateKeyRequest,
-        VerifyRelayRequest, place::Body as PlaceBody,
+        CloseLink, Introduction, OpenLink, Place, PlaceAttach, PlaceDetach, RelaySettings,
+        place::Body as PlaceBody,
     },
-    terminal::v1::{Draining, TerminalMessage, relay_message::Body as Reply},
+    terminal::v1::{TerminalMessage, relay_message::Body as Reply},
 };
 use tributary_identifiers::RelayId;
 
 use super::{
     bulk::Bulk,
-    fetch,
-    links::{Down, Inbox},
     session::{Full, Uplink},
     terminal::encode,
 };
 use crate::{
-    media::{CarriedBy, MediaHandle, TerminalId, UplinkId},
+    media::{CarriedBy, TerminalId, UplinkId},
     refusal::Refused,
     terminals::link::Audience,
-    uplink::{Backend, Child, FetchBody, Up},
+    uplink::Child,
 };
+use downward::Downward;
 
 /// Relays that are known to be behind this one.
 const KNOWN_MAX: usize = 4_096;
@@ -128,6 +129,42 @@ impl Children {
         }
     }
 
+    /// Cuts off a relay that is not accepted any more, if it is attached here; otherwise whoever it is
+    /// attached to is to do so.
+    pub(super) fn revoke(&self, relay: &str) {
+        let Ok(relay) = relay.parse::<RelayId>() else { return };
+        let child = {
+            let mut state = self.state();
+            let by = state.known.remove(&relay).and_then(|known| known.by);
+            by.and_then(|by| state.children.get(&by).cloned())
+        };
+        let Some(child) = child else { return };
+        if child.relay == relay {
+            tracing::info!(%relay, "relay revoked");
+            child.end(Status::unauthenticated("this relay was revoked: enrol it with a new token"));
+        } else {
+            child.revoke_behind(&relay);
+        }
+    }
+
+    /// A place is not behind this child any more, whose relays let go of it.
+    pub(super) fn leave(&self, by: UplinkId, place: u64) {
+        let (child, link) = {
+            let mut state = self.state();
+            let child = state.children.get(&by).cloned();
+            // Where it is now may have been told already; that link is another's.
+            let link = state.placed.get(&place).filter(|(of, _)| *of == by).map(|(_, link)| *link);
+            if link.is_some() {
+                state.placed.remove(&place);
+            }
+            (child, link)
+        };
+        if let Some(child) = child {
+            let body = PlaceBody::Detach(PlaceDetach {});
+            child.place(link.unwrap_or_default(), TerminalId(place), body);
+        }
+    }
+
     /// Something about a place whose link is gone here: the child still has the place.
     pub(super) fn pass_place(&self, place: Place) {
         let Some((by, link)) = self.state().placed.get(&place.place_id).copied() else { return };
@@ -176,6 +213,7 @@ impl Children {
     }
 
     async fn say(&self, child: &Arc<Child>, link: u32, message: Bytes) {
+        self.uplink.heard(message.len());
         let own = self.state().links.get(&(child.uplink, link)).map(|known| known.own);
         let Some(own) = own else { return };
         let in_reply_to = |message: &Bytes| {
@@ -229,179 +267,5 @@ impl Children {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What the parent says about one link of a child, on its way.
-struct Downward {
-    all: Arc<Children>,
-    child: Arc<Child>,
-    link: u32,
-    own: u32,
-    carried: CarriedBy,
-}
-
-impl Downward {
-    async fn run(self, mut inbox: Inbox, mut closed: oneshot::Receiver<CloseLink>) {
-        let over = inbox.over.clone();
-        let say = loop {
-            let down = tokio::select! {
-                biased;
-                () = over.cancelled() => break self.restart().await,
-                () = self.child.over() => break Some(self.lost()),
-                close = &mut closed => break close.ok(),
-                down = inbox.next() => down,
-            };
-            let Some(down) = down else { break None };
-            if !self.pass(down).await {
-                break None;
-            }
-        };
-        self.all.state().links.remove(&(self.child.uplink, self.link));
-        self.all.uplink.end(self.own, inbox, Some(self.carried), say).await;
-    }
-
-    /// The child's session is over; when it was there for the last time its own end says better.
-    fn lost(&self) -> CloseLink {
-        let silent = self.child.lost_since().map(|since| since.elapsed()).unwrap_or_default();
-        let silent_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
-        CloseLink { link_id: self.own, silent_ms, code: close_code::ABNORMAL.into() }
-    }
-
-    /// This relay's own session is over, or the child can't keep up: the terminal is to come again.
-    async fn restart(&self) -> Option<CloseLink> {
-        let draining = encode(0, String::new(), Reply::Draining(Draining {}));
-        let _ = self.child.deliver(self.link, draining, Audience::Many).await;
-        self.child.close_link(self.link, close_code::RESTART);
-        let code = close_code::RESTART.into();
-        Some(CloseLink { link_id: self.own, silent_ms: 0, code })
-    }
-
-    /// True while the link goes on.
-    async fn pass(&self, down: Down) -> bool {
-        match down {
-            Down::Message(message, shared) => {
-                let to = if shared { Audience::Many } else { Audience::One };
-                self.child.deliver(self.link, message, to).await.is_ok()
-            }
-            Down::Place(place) => {
-                self.all.uplink.places.put(&place, Some(self.carried)).await;
-                self.all.tell_place(&self.child, self.link, place);
-                true
-            }
-            Down::Close(code) => {
-                self.child.close_link(self.link, code);
-                false
-            }
-            Down::Reached(reached) => {
-                // Nobody waits for it any more: that link has ended.
-                let _ = reached.send(());
-                true
-            }
-            Down::Wait(reached) => {
-                // An error: the other link has ended.
-                let _ = reached.await;
-                true
-            }
-        }
-    }
-}
-
-impl Backend for Arc<Children> {
-    fn path(&self) -> Result<Vec<RelayHop>, Status> {
-        if !self.uplink.is_connected() {
-            let text = "this relay is not attached to its parent now: try again, or another one";
-            return Err(Status::unavailable(text));
-        }
-        let mut path = self.uplink.path().to_vec();
-        path.push(self.uplink.own_hop());
-        Ok(path)
-    }
-
-    fn media(&self) -> &MediaHandle {
-        self.uplink.places.media()
-    }
-
-    async fn challenge(&self) -> Result<Vec<u8>, Status> {
-        let answer = self.uplink.client()?.get_challenge(GetChallengeRequest {}).await?;
-        Ok(answer.into_inner().challenge)
-    }
-
-    async fn enrol(&self, request: EnrolRequest) -> Result<RelaySettings, Status> {
-        let answer = self.uplink.client()?.enrol(request).await?.into_inner();
-        answer.settings.ok_or_else(|| Status::internal("the parent's answer has no settings"))
-    }
-
-    async fn verify(
-        &self,
-        via: Option<&Arc<Child>>,
-        hello: &Hello,
-    ) -> Result<RelaySettings, Status> {
-        let request = VerifyRelayRequest { hello: Some(hello.clone()) };
-        let request = self.uplink.in_session(request)?;
-        let answer = self.uplink.client()?.verify_relay(request).await?.into_inner();
-        let settings = answer.settings;
-        let settings =
-            settings.ok_or_else(|| Status::internal("the parent's answer has no settings"))?;
-        self.learn(via, &settings);
-        Ok(settings)
-    }
-
-    async fn rotate(&self, _via: &Arc<Child>, request: RotateKeyRequest) -> Result<(), Status> {
-        let request = self.uplink.in_session(request)?;
-        self.uplink.client()?.rotate_key(request).await?;
-        Ok(())
-    }
-
-    fn began(&self, child: &Arc<Child>) {
-        let mut state = self.state();
-        state.children.insert(child.uplink, child.clone());
-        let room = child.settings().room;
-        state.known.insert(child.relay.clone(), Known { room, by: Some(child.uplink) });
-    }
-
-    async fn take(&self, child: &Arc<Child>, up: Up) {
-        match up {
-            Up::Open(open) => self.open(child, open),
-            Up::Message { link, message } => self.say(child, link, message).await,
-            Up::Close(close) => self.close(child, close),
-            Up::Reachable(changed) => {
-                self.say_reachable(child, Some(&changed.link_ids), changed.reachable);
-            }
-            Up::Introduced(answer) => {
-                let asked = self.state().introductions.remove(&answer.introduction_id);
-                // Only who was asked answers.
-                if asked == Some(child.uplink) {
-                    self.uplink.answer_introduction(answer);
-                }
-            }
-        }
-    }
-
-    fn reachable(&self, child: &Arc<Child>, reachable: bool) {
-        self.say_reachable(child, None, reachable);
-    }
-
-    fn ended(&self, child: &Arc<Child>, last_there: Instant) {
-        let silent_ms = u64::try_from(last_there.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let mut state = self.state();
-        state.children.remove(&child.uplink);
-        state.placed.retain(|_, (by, _)| *by != child.uplink);
-        state.known.retain(|_, known| known.by != Some(child.uplink));
-        let of_child = state.links.extract_if(|(by, _), _| *by == child.uplink);
-        for ((_, link_id), known) in of_child {
-            let code = close_code::ABNORMAL.into();
-            // Its task has ended by itself already.
-            let _ = known.close.send(CloseLink { link_id, silent_ms, code });
-        }
-    }
-
-    async fn fetch(
-        &self,
-        _child: &Arc<Child>,
-        head: FetchRequestHead,
-        body: FetchBody,
-    ) -> Result<(FetchResponseHead, FetchBody), Status> {
-        fetch::fetch(&self.uplink, &self.bulk, head, body).await
     }
 }

@@ -1,7 +1,6 @@
 //! Keeps this relay attached: attempts that overlap, one connection at a time, and what it carries.
 
 use std::{
-    pin::pin,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -15,13 +14,14 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming, transport::Channel};
 use tributary_contracts::relay::v1::{AttachRequest, AttachResponse, Attached, RelaySettings};
-use tributary_relay_uplink::Attempts;
+use tributary_relay_uplink::{Attempts, Silence, Silent};
 use tributary_speaker_selection::Config as SelectionConfig;
 
 use super::{
     attaching::{Attaching, Connection, Failure},
     bulk::Bulk,
     children::Children,
+    connect::Received,
     introductions::Introductions,
     session::{Beginning, Task, Uplink},
     state::{AttachedTo, Hop, unix_ms},
@@ -30,8 +30,6 @@ use crate::media::{ChildPort, MediaSettings};
 
 /// Between signs of life.
 const HEARTBEAT: Duration = Duration::from_millis(500);
-/// A parent that says nothing for so long is gone.
-const SILENCE_MAX: Duration = Duration::from_secs(2);
 /// Attempts under way at a time.
 const ATTEMPTS_MAX: usize = 16;
 /// For the tasks of links whose session is over.
@@ -123,12 +121,12 @@ impl Client {
 
     /// Carries everything over one connection; says why it ended.
     async fn serve(self: &Arc<Self>, connection: Connection) -> String {
-        let Connection { channel, requests, responses, attached, upstream } = connection;
+        let Connection { channel, requests, responses, attached, upstream, received } = connection;
         if !self.begin(&attached, upstream, &channel).await {
             return "the parent goes on with a session that is not known here".to_owned();
         }
         let stop = CancellationToken::new();
-        let reading = read(self.clone(), responses, stop.clone());
+        let reading = read(self.clone(), responses, received, stop.clone());
         let mut reading = tokio::spawn(reading);
         let why = tokio::select! {
             read = &mut reading => return read.unwrap_or_else(|error| error.to_string()),
@@ -145,7 +143,7 @@ impl Client {
 
     /// True if the connection can be used.
     async fn begin(&self, attached: &Attached, upstream: usize, channel: &Channel) -> bool {
-        let resumed = match self.uplink.attach(attached) {
+        let resumed = match self.uplink.attach(attached, upstream) {
             Beginning::Resumed => true,
             Beginning::New { ending } => {
                 self.forget(ending).await;
@@ -272,8 +270,8 @@ impl Client {
             bulk.note_up(request.encoded_len());
             Some((request, (port, bulk, over)))
         });
-        let request = self.uplink.in_session(Box::pin(up))?;
-        let mut down = self.uplink.client()?.carry(request).await?.into_inner();
+        let (mut client, request) = self.uplink.in_session(Box::pin(up))?;
+        let mut down = client.carry(request).await?.into_inner();
         let attached = self.port.set_attached(true).await;
         attached.map_err(|error| Status::internal(error.to_string()))?;
         while let Some(response) = down.message().await? {
@@ -310,8 +308,21 @@ impl Client {
                     children.pass_place(place);
                 }
             }
+            Task::Leave { place, by, after } => {
+                if let Some(after) = after {
+                    after.cancelled().await;
+                }
+                if let Some(children) = &self.children {
+                    children.leave(by, place);
+                }
+            }
             Task::Introduce(introduction) => self.introductions.take(introduction),
             Task::Settle(settings) => self.settle_of(settings).await,
+            Task::Revoke(relay) => {
+                if let Some(children) = &self.children {
+                    children.revoke(&relay);
+                }
+            }
         }
     }
 
@@ -332,28 +343,41 @@ impl Client {
 async fn read(
     client: Arc<Client>,
     mut responses: Streaming<AttachResponse>,
+    received: Received,
     stop: CancellationToken,
 ) -> String {
     loop {
-        let response = {
-            let mut next = pin!(timeout(SILENCE_MAX, responses.message()));
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return String::new(),
-                response = &mut next => response,
-            }
+        let response = tokio::select! {
+            biased;
+            () = stop.cancelled() => return String::new(),
+            response = responses.message() => response,
+            silent = silence(&received) => return format!("the parent {silent}"),
         };
         let response = match response {
-            Ok(Ok(Some(response))) => response,
-            Ok(Ok(None)) => return "the parent has ended the connection".to_owned(),
-            Ok(Err(status)) => return Failure::from(status).text,
-            Err(_) => return "the parent has said nothing for 2 s".to_owned(),
+            Ok(Some(response)) => response,
+            Ok(None) => return "the parent has ended the connection".to_owned(),
+            Err(status) => return Failure::from(status).text,
         };
         client.bulk.note_down(response.encoded_len());
         match client.uplink.accept(response) {
-            Ok(None) => {}
-            Ok(Some(task)) => client.take(task).await,
+            Ok(tasks) => {
+                for task in tasks {
+                    client.take(task).await;
+                }
+            }
             Err(violation) => return violation.to_string(),
+        }
+    }
+}
+
+/// Resolves when the next message can't be expected any more.
+async fn silence(received: &Received) -> Silent {
+    let began = Instant::now();
+    let mut silence = Silence::new(Duration::ZERO, received.bytes());
+    loop {
+        match silence.look(began.elapsed(), received.bytes()) {
+            Ok(next) => sleep_until(began + next).await,
+            Err(silent) => return silent,
         }
     }
 }

@@ -38,7 +38,8 @@ pub struct Config {
     pub plaintext_terminals: bool,
     /// True to announce the relay in the local network, by DNS-SD over multicast DNS.
     pub announce: bool,
-    /// True to show the status page to other machines than this one.
+    /// True to show the status page to other machines than this one; with `--join`, also who is in that
+    /// meeting.
     pub status_on_lan: bool,
     /// Days after which the relay takes a new key, 1 to 365.
     pub rotate_days: u32,

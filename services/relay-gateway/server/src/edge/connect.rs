@@ -26,7 +26,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use super::config::Config;
 pub use error::{ConnectError, Stage};
 pub(super) use proxy::Proxy;
-pub use socket::Traffic;
+pub use socket::{Received, Traffic};
 pub use upstream::Upstream;
 
 /// From the look-up of the name to the parent's first HTTP/2 frame.
@@ -63,6 +63,8 @@ pub struct Connected {
     pub peer: SocketAddr,
     /// True if there is a proxy between.
     pub through_proxy: bool,
+    /// What has come over it.
+    pub received: Received,
 }
 
 impl Connector {
@@ -113,6 +115,7 @@ impl Connector {
             return Err(ConnectError::Lost { upstream: upstream.to_string() });
         };
         let mut socket = socket::prepare(stream, Arc::clone(&self.traffic));
+        let received = socket.received();
         if let Some(hop) = &hop {
             let tunnel = hop.tunnel(socket, upstream);
             socket = timeout_at(deadline, tunnel).await.map_err(late(Stage::Proxy))??;
@@ -125,7 +128,7 @@ impl Connector {
             timeout_at(deadline, http2(socket, upstream)).await
         };
         let channel = channel.map_err(late(Stage::Http2))??;
-        Ok(Connected { channel, local, peer, through_proxy: hop.is_some() })
+        Ok(Connected { channel, local, peer, through_proxy: hop.is_some(), received })
     }
 }
 

@@ -41,7 +41,8 @@ pub async fn ask_status(address: &str, ca_file: &Path) -> Result<Report, AskErro
 pub async fn bundle(address: &str, config: &Config, whole: &impl Serialize) -> Value {
     let said = |error: &dyn std::fmt::Display| json!({ "error": error.to_string() });
     let status = match ask_status(address, &config.ca_file).await {
-        Ok(report) => json!(report),
+        // Who meets is nothing that support needs to know.
+        Ok(report) => json!(report.without_people()),
         Err(error) => said(&error),
     };
     let log = match ask_text(address, LOG, &config.ca_file).await {

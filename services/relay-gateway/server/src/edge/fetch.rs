@@ -28,15 +28,14 @@ const HEAD_TIME_MAX: Duration = TRANSFER_TIME_MAX;
 /// # Errors
 /// The parent can't be asked, or refuses, or the request was not brought to its end.
 pub(super) async fn fetch(
-    uplink: &Uplink,
+    uplink: &Arc<Uplink>,
     bulk: &Arc<Bulk>,
     head: FetchRequestHead,
     body: FetchBody,
 ) -> Result<(FetchResponseHead, FetchBody), Status> {
     let broken = CancellationToken::new();
-    let parts = parts(head, body, bulk.clone(), broken.clone());
-    let request = uplink.in_session(Box::pin(parts))?;
-    let mut client = uplink.client()?;
+    let parts = parts(head, body, (uplink.clone(), bulk.clone()), broken.clone());
+    let (mut client, request) = uplink.in_session(Box::pin(parts))?;
     let first = async {
         let mut answer = client.fetch(request).await?.into_inner();
         let first = answer.message().await?;
@@ -51,7 +50,7 @@ pub(super) async fn fetch(
         return Err(Status::internal("the parent's answer has no head"));
     };
     let (pieces, body) = mpsc::channel(PIECES_MAX);
-    tokio::spawn(pass_on(answer, bulk.clone(), pieces, broken));
+    tokio::spawn(pass_on(answer, (uplink.clone(), bulk.clone()), pieces, broken));
     Ok((head, body))
 }
 
@@ -59,17 +58,18 @@ pub(super) async fn fetch(
 fn parts(
     head: FetchRequestHead,
     body: FetchBody,
-    bulk: Arc<Bulk>,
+    (uplink, bulk): (Arc<Uplink>, Arc<Bulk>),
     broken: CancellationToken,
 ) -> impl Stream<Item = FetchRequest> + Send + 'static {
     struct State {
         head: Option<FetchRequestHead>,
         body: FetchBody,
         pieces: VecDeque<Bytes>,
+        uplink: Arc<Uplink>,
         bulk: Arc<Bulk>,
         broken: CancellationToken,
     }
-    let state = State { head: Some(head), body, pieces: VecDeque::new(), bulk, broken };
+    let state = State { head: Some(head), body, pieces: VecDeque::new(), uplink, bulk, broken };
     unfold(state, async |mut state| {
         if let Some(head) = state.head.take() {
             let part = Some(fetch_request::Part::Head(head));
@@ -88,6 +88,7 @@ fn parts(
         }
         let piece = state.pieces.pop_front()?;
         state.bulk.take_up(piece.len()).await;
+        state.uplink.heard(piece.len());
         Some((FetchRequest { part: Some(fetch_request::Part::Body(piece)) }, state))
     })
 }
@@ -103,7 +104,7 @@ fn split(mut whole: Bytes) -> VecDeque<Bytes> {
 /// What comes down, as fast as it may and is taken.
 async fn pass_on(
     mut answer: Streaming<FetchResponse>,
-    bulk: Arc<Bulk>,
+    (uplink, bulk): (Arc<Uplink>, Arc<Bulk>),
     pieces: mpsc::Sender<Result<Bytes, Status>>,
     broken: CancellationToken,
 ) {
@@ -118,10 +119,12 @@ async fn pass_on(
                 Ok(None) => return,
                 Err(status) => Err(status),
             };
+            let bytes = piece.as_ref().map_or(0, Bytes::len);
             let is_last = piece.is_err();
             if pieces.send(piece).await.is_err() || is_last {
                 return;
             }
+            uplink.delivered(bytes);
         }
     };
     let in_time = tokio::select! {

@@ -9,7 +9,7 @@ use std::{
 use axum::{
     Router,
     body::Body,
-    extract::{ConnectInfo, Query, Request, State, WebSocketUpgrade},
+    extract::{ConnectInfo, Request, State, WebSocketUpgrade},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware,
     response::{IntoResponse as _, Response},
@@ -17,7 +17,6 @@ use axum::{
 };
 use futures_util::StreamExt as _;
 use ipnet::IpNet;
-use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -82,6 +81,8 @@ pub(super) struct Gate {
     pub(super) shutdown: CancellationToken,
     pub(super) census: Census,
     pub(super) fetches: Arc<Semaphore>,
+    /// Who comes here is the relay's own participant.
+    own: bool,
 }
 
 impl Gate {
@@ -94,7 +95,13 @@ impl Gate {
             shutdown,
             census: Census::default(),
             fetches: Arc::new(Semaphore::new(FETCHES_MAX)),
+            own: false,
         }
+    }
+
+    /// The same, for the door of the relay's own participant.
+    pub(super) fn own(self) -> Self {
+        Self { own: true, ..self }
     }
 
     /// The routes.
@@ -138,18 +145,9 @@ fn not_attached() -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
 }
 
-/// What can be asked for with the WebSocket.
-#[derive(Deserialize)]
-struct Asked {
-    /// `1`: the terminal is the relay's own participant, a room's device.
-    #[serde(default)]
-    itself: String,
-}
-
 async fn upgrade(
     State(gate): State<Gate>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Query(asked): Query<Asked>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -159,11 +157,7 @@ async fn upgrade(
     }
     let Some(open) = gate.attached() else { return not_attached() };
     let address = gate.address_of(peer.ip(), &headers);
-    let own = asked.itself == "1";
-    if own && !address.is_loopback() {
-        let text = "only a terminal on the relay's own machine can be the relay's participant\n";
-        return (StatusCode::FORBIDDEN, text).into_response();
-    }
+    let own = gate.own;
     let (uplink, shutdown) = (open.uplink.clone(), gate.shutdown.clone());
     let (census, connections) = (gate.census.clone(), gate.connections.clone());
     if connections.len() >= CONNECTIONS_MAX {

@@ -20,7 +20,7 @@ use tributary_contracts::relay::v1::Place;
 use crate::media::CarriedBy;
 
 /// What waits for a link's task, in messages and in bytes: more, and the terminal is told to come
-/// again. A roster of a full meeting with the longest names fits.
+/// again. A single message passes, however large it is.
 const DOWNS_MAX: usize = 1_024;
 const DOWN_BYTES_MAX: usize = 8 << 20;
 /// What a terminal has said and the parent has not acknowledged, in bytes, before the terminal is asked
@@ -40,6 +40,8 @@ pub(super) enum Down {
     Reached(oneshot::Sender<()>),
     /// To be waited for: a place comes from another link.
     Wait(oneshot::Receiver<()>),
+    /// A place is not behind the relay of this link any more.
+    Left(u64),
 }
 
 impl Down {
@@ -162,8 +164,9 @@ impl Links {
             return false;
         }
         let bytes = down.bytes();
-        let queued = entry.queued.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if queued > DOWN_BYTES_MAX || entry.downs.try_send(down).is_err() {
+        let before = entry.queued.fetch_add(bytes, Ordering::Relaxed);
+        let too_much = before > 0 && before + bytes > DOWN_BYTES_MAX;
+        if too_much || entry.downs.try_send(down).is_err() {
             entry.over.cancel();
         }
         true
@@ -218,6 +221,19 @@ mod tests {
             assert!(matches!(reading.next().await, Some(Down::Message(..))));
         }
         assert!(inbox.over.is_cancelled() && !reading.over.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn a_message_larger_than_the_bound_passes_alone() {
+        let mut links = Links::default();
+        let (id, mut inbox) = opened(&mut links);
+        let large = Bytes::from(vec![0; 2 * DOWN_BYTES_MAX]);
+        links.give(id, Down::Message(large.clone(), false));
+        assert!(matches!(inbox.next().await, Some(Down::Message(..))));
+        assert!(!inbox.over.is_cancelled());
+        links.give(id, Down::Message(Bytes::from_static(b"x"), false));
+        links.give(id, Down::Message(large, false));
+        assert!(inbox.over.is_cancelled());
     }
 
     #[tokio::test]

@@ -28,10 +28,11 @@ use super::{
     http::{Gate, Open},
     identity::{Identity, IdentityError, Settings},
     introductions::Introductions,
+    own::{Own, OwnParticipant},
     places::Places,
     session::Uplink,
     state::{Board, Status},
-    status::{self, Sources},
+    status::{self, MediaBytes, Sources},
 };
 use crate::{
     config::{Certificate, CertificateError},
@@ -88,6 +89,7 @@ pub struct Server {
     connector: Connector,
     identity: Arc<Identity>,
     board: Board,
+    own: Own,
 }
 
 impl Server {
@@ -115,7 +117,8 @@ impl Server {
         let uplinks = match relay.uplink.address() {
             Some(address) => {
                 let certificate = relay.uplink.certificate()?;
-                Some(Listener::bind(address, certificate).await.map_err(failed(address))?)
+                let bound = Listener::bind(address, certificate).await.map_err(failed(address))?;
+                Some(bound.with_limits(relay.uplink.connection_limits()))
             }
             None => None,
         };
@@ -130,6 +133,7 @@ impl Server {
             connector,
             identity,
             board,
+            own: Own::default(),
         })
     }
 
@@ -155,6 +159,14 @@ impl Server {
         self.board.subscribe()
     }
 
+    /// Opens a door for the participant that the relay itself is to be; to be called once.
+    ///
+    /// # Errors
+    /// No port is free on this machine.
+    pub async fn own_participant(&mut self) -> io::Result<OwnParticipant> {
+        self.own.open(self.board.subscribe()).await
+    }
+
     /// An edge relay answers no gRPC but that of relays, on a listener of its own.
     pub fn add_services(&self, _services: &mut Services) {}
 
@@ -165,7 +177,7 @@ impl Server {
     /// The media port can't be used, or the listener for relays fails.
     pub async fn run(self) -> Result<(), Error> {
         let Self { platform, config, relay, listener, certificate, uplinks, board, .. } = self;
-        let (connector, identity) = (self.connector, self.identity);
+        let (connector, identity, own) = (self.connector, self.identity, self.own);
         let shutdown = platform.shutdown.clone();
         let dependency = platform.readiness.dependency("uplink");
         dependency.not_ready("not attached yet");
@@ -174,7 +186,8 @@ impl Server {
         let sources = Sources {
             status: board.subscribe(),
             traffic: connector.traffic().clone(),
-            delivered_media: delivered(media.clone()),
+            media: media_bytes(media.clone()),
+            meeting: own.shown(),
         };
         let address = listener.local_addr().unwrap_or(relay.listen);
         let at = status::Listener { address, tls: certificate.is_some() };
@@ -182,7 +195,9 @@ impl Server {
         let app = gate.clone().routes().merge(page);
         let tls = certificate.as_ref().map(Certificate::acceptor);
         tracing::info!(%address, "serving terminals, once attached");
-        let serving = tokio::spawn(http::serve(listener, tls, app, shutdown.clone()));
+        let terminals = http::serve(listener, tls, app, shutdown.clone());
+        let own = own.serve(gate.clone(), shutdown.clone());
+        let serving = tokio::spawn(async { tokio::join!(terminals, own) });
         let settings = tokio::select! {
             settings = enrolled(&identity, &connector, &board) => settings,
             () = shutdown.cancelled() => {
@@ -204,6 +219,7 @@ impl Server {
         let _ = serving.await;
         gate.connections.close();
         gate.connections.wait().await;
+        uplink.places.media().end();
         let _ = timeout(FAREWELL_TIME_MAX, uplink.acknowledged()).await;
         stop.cancel();
         let _ = attaching.await;
@@ -212,9 +228,15 @@ impl Server {
     }
 }
 
-/// Bytes of media that went to terminals.
-fn delivered(media: Arc<OnceLock<MediaHandle>>) -> Arc<dyn Fn() -> u64 + Send + Sync> {
-    Arc::new(move || media.get().map_or(0, |media| media.figures().delivered_bytes))
+/// What media would have gone over connections of the terminals' own.
+fn media_bytes(media: Arc<OnceLock<MediaHandle>>) -> Arc<dyn Fn() -> MediaBytes + Send + Sync> {
+    Arc::new(move || {
+        let figures = media.get().map(MediaHandle::figures).unwrap_or_default();
+        MediaBytes {
+            down: figures.delivered_bytes + figures.carried_direct_bytes,
+            up: figures.heard_bytes + figures.carried_heard_bytes,
+        }
+    })
 }
 
 /// What an enrolled relay is made from.
@@ -283,9 +305,13 @@ async fn enrolled(identity: &Identity, connector: &Connector, board: &Board) -> 
     let mut attempts = Attempts::new(upstreams.len(), 0);
     loop {
         if let Some(settings) = identity.settings() {
-            let name = settings.relay_name.clone();
-            let id = settings.relay_id.to_string();
-            board.change(|status| (status.relay_id, status.relay_name) = (id, name));
+            // As the core has said it last, until it says it again.
+            board.change(|status| {
+                status.relay_id = settings.relay_id.to_string();
+                status.relay_name.clone_from(&settings.relay_name);
+                status.limit_kbit = Some(settings.uplink_limit_kbit);
+                status.room = settings.room;
+            });
             return settings;
         }
         let next = attempts.next(began.elapsed(), random());

@@ -4,44 +4,38 @@
 //! **Invariants:** messages are handed to links in the order of the parent's numbers, each once. What is
 //! said of a place is in force before what comes after it for the same link is passed on.
 
+mod saying;
 mod taking;
 
 use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
-use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status, transport::Channel};
 use tributary_contracts::relay::v1::{
-    AttachRequest, AttachResponse, Attached, CloseLink, Heartbeat, Introduction,
-    IntroductionAnswer, LinkMessage, LinksReachable, OpenLink, Place, RelayHop, RelaySettings,
+    AttachResponse, Attached, Heartbeat, Introduction, Place, RelayHop, RelaySettings,
     attach_request::Body as Up, attach_response::Body, relay_uplink_client::RelayUplinkClient,
 };
 use tributary_identifiers::RelayId;
-use tributary_relay_uplink::{
-    Arrival, Beat, Distance, Incoming, Outgoing, PayloadReceiver, UNACKNOWLEDGED_BYTES_MAX,
-};
+use tributary_relay_uplink::{Arrival, Beat, Distance, Incoming, Outgoing, PayloadReceiver};
 
 use super::{
-    links::{Down, Inbox, Links, link},
+    links::Links,
+    outage::{Outage, UplinkWatch},
     places::Places,
     state::{Board, unix_us},
 };
-use crate::media::CarriedBy;
+use crate::media::{CarriedBy, UplinkId};
 
-/// What terminals say is refused before so much waits, so that what ends links always has room. Bytes.
-const SAYABLE_BYTES_MAX: usize = UNACKNOWLEDGED_BYTES_MAX / 4 * 3;
 /// Largest message of the parent: the roster of a full meeting with the longest names.
 pub(super) const MESSAGE_BYTES_MAX: usize = 16 << 20;
 const SESSION_METADATA: &str = "tributary-uplink-session";
-/// What goes around a message.
-const FRAME_BYTES: usize = 16;
 
 /// Nothing more can be said over the uplink now: it is to be tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +55,17 @@ pub(super) enum Task {
         carried: Option<CarriedBy>,
         after: Option<CancellationToken>,
     },
+    /// A place has gone from behind a relay that is attached here, whose link has no task any more, or
+    /// is about to have none.
+    Leave {
+        place: u64,
+        by: UplinkId,
+        after: Option<CancellationToken>,
+    },
     Introduce(Introduction),
     Settle(RelaySettings),
+    /// A relay behind this one is not accepted any more.
+    Revoke(String),
 }
 
 /// A place's link, and whether that is behind another relay.
@@ -72,10 +75,11 @@ struct Placed {
     carried: Option<CarriedBy>,
 }
 
-#[derive(Debug)]
 struct Inner {
-    /// Empty: there is no session yet.
+    /// Empty: there is no session yet. Whoever has it speaks for this relay.
     token: Vec<u8>,
+    /// The upstream that the session was begun at; nobody else is shown its token.
+    upstream: usize,
     over: CancellationToken,
     outgoing: Outgoing<Up>,
     incoming: Incoming,
@@ -85,12 +89,15 @@ struct Inner {
     placed: HashMap<u64, Placed>,
     path: Arc<[RelayHop]>,
     settings: RelaySettings,
+    /// For so long the parent keeps the session without a connection, in ms; 0: it has not said.
+    hold_ms: u32,
 }
 
 impl Default for Inner {
     fn default() -> Self {
         Self {
             token: Vec::new(),
+            upstream: 0,
             over: CancellationToken::new(),
             outgoing: Outgoing::default(),
             incoming: Incoming::default(),
@@ -100,8 +107,15 @@ impl Default for Inner {
             placed: HashMap::new(),
             path: Arc::default(),
             settings: RelaySettings::default(),
+            hold_ms: 0,
         }
     }
+}
+
+/// A connection to the parent, with the token of the session that it carries: they go together.
+struct Way {
+    channel: Channel,
+    token: String,
 }
 
 /// What all tasks of an edge relay share.
@@ -112,15 +126,19 @@ pub(super) struct Uplink {
     eased: Notify,
     /// The session can't go on, and so the connection can't.
     broken: Notify,
-    channel: Mutex<Option<Channel>>,
+    way: Mutex<Option<Way>>,
+    /// As `Inner::distance` has it, for those who can't wait for that.
+    offset_us: AtomicI64,
     delivered_bytes: AtomicU64,
+    heard_bytes: AtomicU64,
     connected: watch::Sender<bool>,
+    outage: UplinkWatch,
     pub(super) places: Places,
     pub(super) board: Board,
 }
 
 /// How a session continues on a new connection.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Default)]
 pub(super) struct Resume {
     pub(super) token: Vec<u8>,
     pub(super) received: u64,
@@ -145,9 +163,12 @@ impl Uplink {
             unsent: Notify::new(),
             eased: Notify::new(),
             broken: Notify::new(),
-            channel: Mutex::default(),
+            way: Mutex::default(),
+            offset_us: AtomicI64::default(),
             delivered_bytes: AtomicU64::default(),
+            heard_bytes: AtomicU64::default(),
             connected: watch::Sender::new(false),
+            outage: UplinkWatch::default(),
             places,
             board,
         }
@@ -166,11 +187,23 @@ impl Uplink {
     /// There is a connection now, or none any more.
     pub(super) fn set_channel(&self, channel: Option<Channel>) {
         let connected = channel.is_some();
-        *self.channel.lock().unwrap_or_else(PoisonError::into_inner) = channel;
-        self.connected.send_replace(connected);
+        let token = || self.token().iter().map(|byte| format!("{byte:02x}")).collect();
+        *self.way() = channel.map(|channel| Way { channel, token: token() });
+        let was_connected = self.connected.send_replace(connected);
+        if connected {
+            self.outage.attached();
+        } else if was_connected {
+            let hold_ms = self.inner().hold_ms;
+            self.outage.lost(hold_ms);
+        }
         if !connected {
             self.board.change(|status| status.attached = None);
         }
+    }
+
+    /// What a terminal is to be told of the uplink.
+    pub(super) fn outage(&self) -> Outage {
+        self.outage.outage()
     }
 
     /// Calls to the parent, beside the control stream.
@@ -178,22 +211,29 @@ impl Uplink {
     /// # Errors
     /// `UNAVAILABLE`: there is no connection.
     pub(super) fn client(&self) -> Result<RelayUplinkClient<Channel>, Status> {
-        let channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let text = "this relay is not attached to its parent now: try again, or another relay";
-        let channel = channel.ok_or_else(|| Status::unavailable(text))?;
-        Ok(RelayUplinkClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        let way = self.way();
+        let way = way.as_ref().ok_or_else(not_attached)?;
+        Ok(calls_by(way))
     }
 
-    /// A request in the name of the session.
+    /// The same, with a request in the name of the session.
     ///
     /// # Errors
-    /// `INTERNAL`: the token can't be written as metadata.
-    pub(super) fn in_session<T>(&self, message: T) -> Result<Request<T>, Status> {
-        let token: String = self.token().iter().map(|byte| format!("{byte:02x}")).collect();
+    /// `UNAVAILABLE`: there is no connection.
+    pub(super) fn in_session<T>(
+        &self,
+        message: T,
+    ) -> Result<(RelayUplinkClient<Channel>, Request<T>), Status> {
+        let way = self.way();
+        let way = way.as_ref().ok_or_else(not_attached)?;
         let mut request = Request::new(message);
-        let token = token.parse().map_err(|_| Status::internal("the session has no token"))?;
+        let token = way.token.parse().map_err(|_| Status::internal("the session has no token"))?;
         request.metadata_mut().insert(SESSION_METADATA, token);
-        Ok(request)
+        Ok((calls_by(way), request))
+    }
+
+    fn way(&self) -> MutexGuard<'_, Option<Way>> {
+        self.way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Resolves when the session can't go on.
@@ -220,32 +260,41 @@ impl Uplink {
         self.inner().token.clone()
     }
 
-    /// What to say to have the session go on.
-    pub(super) fn resume(&self) -> Resume {
+    /// What to say to have the session go on at this upstream; at another one than it was begun at there
+    /// is nothing to go on with.
+    pub(super) fn resume(&self, upstream: usize) -> Resume {
         let inner = self.inner();
+        if inner.upstream != upstream {
+            return Resume::default();
+        }
         Resume { token: inner.token.clone(), received: inner.incoming.received() }
     }
 
-    /// The parent has answered. If the session does not go on, whatever was is forgotten: all links are
-    /// over, and when their tasks have ended, all places have to be forgotten.
-    pub(super) fn attach(&self, attached: &Attached) -> Beginning {
+    /// The parent, which `upstream` leads to, has answered. If the session does not go on, whatever was is
+    /// forgotten: all links are over, and when their tasks have ended, all places have to be forgotten.
+    pub(super) fn attach(&self, attached: &Attached, upstream: usize) -> Beginning {
         let mut inner = self.inner();
+        let parent = |path: &[RelayHop]| path.last().map(|hop| hop.relay_id.clone());
+        let is_same = inner.upstream == upstream && parent(&inner.path) == parent(&attached.path);
         inner.path = attached.path.clone().into();
         inner.settings = attached.settings.clone().unwrap_or_default();
-        let guess = inner.distance.offset_us();
-        inner.distance = Distance::with_guess(guess);
-        if attached.resumed {
-            let known = !inner.token.is_empty();
-            if !known || inner.outgoing.resume(attached.received).is_err() {
+        inner.hold_ms = attached.hold_ms;
+        let beginning = if attached.resumed {
+            let is_known = !inner.token.is_empty() && is_same;
+            if !is_known || inner.outgoing.resume(attached.received).is_err() {
                 inner.token.clear();
                 return Beginning::Impossible;
             }
-            inner.token.clone_from(&attached.session_token);
-            return Beginning::Resumed;
-        }
-        let ending = inner.end();
+            // Both clocks are what they were.
+            inner.distance = Distance::with_guess(inner.distance.offset_us());
+            Beginning::Resumed
+        } else {
+            Beginning::New { ending: inner.end() }
+        };
         inner.token.clone_from(&attached.session_token);
-        Beginning::New { ending }
+        inner.upstream = upstream;
+        self.keep_offset(&inner);
+        beginning
     }
 
     /// The session is given up: it will not be resumed, and everything is as for another one.
@@ -257,126 +306,23 @@ impl Uplink {
         self.inner().settings = settings;
     }
 
-    /// A terminal of this relay was told so many bytes.
-    pub(super) fn delivered(&self, bytes: u64) {
-        self.delivered_bytes.fetch_add(bytes, Ordering::Relaxed);
+    /// A terminal of this relay, or behind it, was told so many bytes.
+    pub(super) fn delivered(&self, bytes: usize) {
+        self.delivered_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    // What goes up.
-
-    /// A terminal has connected; none if no more can be said.
-    pub(super) fn open(&self, open: OpenLink, carried: Option<CarriedBy>) -> Option<(u32, Inbox)> {
-        let mut inner = self.inner();
-        if inner.outgoing.bytes() >= SAYABLE_BYTES_MAX {
-            return None;
-        }
-        let id = inner.links.allot()?;
-        let path_bytes: usize =
-            open.path.iter().map(|hop| hop.relay_id.len() + hop.relay_name.len() + 8).sum();
-        let bytes = FRAME_BYTES + open.client_address.len() + path_bytes;
-        inner.outgoing.push(Up::OpenLink(OpenLink { link_id: id, ..open }), bytes).ok()?;
-        let (entry, inbox) = link(carried, &inner.over);
-        inner.links.add(id, entry);
-        drop(inner);
-        self.unsent.notify_one();
-        Some((id, inbox))
-    }
-
-    /// A terminal says something.
-    ///
-    /// # Errors
-    /// Too much waits, of this terminal or of all.
-    pub(super) fn say(&self, link: u32, message: Bytes) -> Result<(), Full> {
-        let mut inner = self.inner();
-        if !inner.links.may_say(link) || inner.outgoing.bytes() >= SAYABLE_BYTES_MAX {
-            return Err(Full);
-        }
-        let bytes = message.len() + FRAME_BYTES;
-        let up = Up::LinkMessage(LinkMessage { link_id: link, message });
-        let sequence = inner.outgoing.push(up, bytes).map_err(|_| Full)?;
-        inner.links.charge(sequence, link, bytes);
-        drop(inner);
-        self.unsent.notify_one();
-        Ok(())
-    }
-
-    /// Terminals behind a relay that is attached here can't be reached for now, or can again.
-    pub(super) fn say_reachable(&self, link_ids: Vec<u32>, reachable: bool) {
-        let bytes = FRAME_BYTES + 5 * link_ids.len();
-        self.push(Up::LinksReachable(LinksReachable { link_ids, reachable }), bytes);
-    }
-
-    pub(super) fn answer_introduction(&self, answer: IntroductionAnswer) {
-        let bytes = FRAME_BYTES + answer.sdp.len() + answer.reason.len();
-        self.push(Up::IntroductionAnswer(answer), bytes);
-    }
-
-    /// A link is at its end: says so, unless the parent has, and does what was left to do for its places.
-    pub(super) async fn end(
-        &self,
-        id: u32,
-        mut inbox: Inbox,
-        carried: Option<CarriedBy>,
-        say: Option<CloseLink>,
-    ) {
-        if let Some(close) = say
-            && self.inner().links.contains(id)
-        {
-            self.push(Up::CloseLink(CloseLink { link_id: id, ..close }), FRAME_BYTES);
-        }
-        inbox.close();
-        while let Some(down) = inbox.next().await {
-            match down {
-                // Of an earlier session nothing is to be done any more.
-                Down::Place(place) if self.inner().links.contains(id) => {
-                    self.places.put(&place, carried).await;
-                }
-                // Whoever waits for it goes on.
-                Down::Reached(reached) => drop(reached.send(())),
-                Down::Place(_) | Down::Wait(_) | Down::Message(..) | Down::Close(_) => {}
-            }
-        }
-        self.inner().links.remove(id);
-        inbox.ended.cancel();
-    }
-
-    fn push(&self, up: Up, bytes: usize) {
-        let mut inner = self.inner();
-        if inner.outgoing.push(up, bytes).is_err() {
-            // Nothing of a session may be lost.
-            tracing::error!("the parent acknowledges nothing: the session is over");
-            inner.token.clear();
-            self.broken.notify_one();
-        }
-        drop(inner);
-        self.unsent.notify_one();
-    }
-
-    /// The next message to be sent on this connection; none if there is nothing.
-    pub(super) fn next_unsent(&self) -> Option<AttachRequest> {
-        let mut inner = self.inner();
-        let acknowledged = inner.incoming.received();
-        let (sequence, up) = inner.outgoing.next_unsent()?;
-        Some(AttachRequest { sequence, acknowledged, body: Some(up.clone()) })
-    }
-
-    /// Resolves when there may be something to be sent.
-    pub(super) async fn has_unsent(&self) {
-        self.unsent.notified().await;
-    }
-
-    /// A sign of life.
-    pub(super) fn heartbeat(&self) -> AttachRequest {
-        let mut inner = self.inner();
-        let Beat { sent_us, echoed_sent_us, echoed_received_us } = inner.distance.beat(unix_us());
-        let heartbeat = Heartbeat { sent_us, echoed_sent_us, echoed_received_us };
-        let acknowledged = inner.incoming.received();
-        AttachRequest { sequence: 0, acknowledged, body: Some(Up::Heartbeat(heartbeat)) }
+    /// One has said so many.
+    pub(super) fn heard(&self, bytes: usize) {
+        self.heard_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// The parent's clock minus the own, in µs.
     pub(super) fn offset_us(&self) -> i64 {
-        self.inner().distance.offset_us()
+        self.offset_us.load(Ordering::Relaxed)
+    }
+
+    fn keep_offset(&self, inner: &Inner) {
+        self.offset_us.store(inner.distance.offset_us(), Ordering::Relaxed);
     }
 
     /// What the status page shows of the session.
@@ -388,9 +334,12 @@ impl Uplink {
         let participants = self.places.len();
         self.board.change(|status| {
             status.waiting_bytes = waiting;
-            status.participants = participants;
+            if status.attached.is_some() || status.participants.is_some() {
+                status.participants = Some(participants);
+            }
             status.relays = relays;
             status.delivered_bytes = self.delivered_bytes.load(Ordering::Relaxed);
+            status.heard_bytes = self.heard_bytes.load(Ordering::Relaxed);
             if let Some(attached) = &mut status.attached {
                 attached.rtt_us = rtt_us;
                 attached.clock_offset_us = offset_us;
@@ -398,24 +347,11 @@ impl Uplink {
         });
     }
 
-    /// Resolves when everything that was said has arrived.
-    pub(super) async fn acknowledged(&self) {
-        loop {
-            let eased = self.eased.notified();
-            if self.inner().outgoing.bytes() == 0 {
-                return;
-            }
-            eased.await;
-        }
-    }
-
-    // What comes down.
-
     /// Takes a message of the parent in; says what is left to be done for it.
     ///
     /// # Errors
     /// The parent does not keep to the protocol; the connection is to be given up.
-    pub(super) fn accept(&self, response: AttachResponse) -> Result<Option<Task>, Violation> {
+    pub(super) fn accept(&self, response: AttachResponse) -> Result<Vec<Task>, Violation> {
         let mut inner = self.inner();
         let acknowledged = response.acknowledged;
         inner.outgoing.acknowledge(acknowledged).map_err(violation)?;
@@ -428,12 +364,13 @@ impl Uplink {
                 let Heartbeat { sent_us, echoed_sent_us, echoed_received_us } = heartbeat;
                 let beat = Beat { sent_us, echoed_sent_us, echoed_received_us };
                 inner.distance.hear(beat, unix_us());
+                self.keep_offset(&inner);
             }
-            return Ok(None);
+            return Ok(Vec::new());
         }
         match inner.incoming.accept(response.sequence) {
             Arrival::New => inner.take(response.body),
-            Arrival::Known => Ok(None),
+            Arrival::Known => Ok(Vec::new()),
             Arrival::Gap => Err(Violation(format!("message {} is early", response.sequence))),
         }
     }
@@ -441,6 +378,15 @@ impl Uplink {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn not_attached() -> Status {
+    Status::unavailable("this relay is not attached to its parent now: try again, or another relay")
+}
+
+fn calls_by(way: &Way) -> RelayUplinkClient<Channel> {
+    let client = RelayUplinkClient::new(way.channel.clone());
+    client.max_decoding_message_size(MESSAGE_BYTES_MAX)
 }
 
 fn violation(error: impl ToString) -> Violation {

@@ -61,16 +61,17 @@ pub struct Status {
     pub relay_id: String,
     /// Its name, as the administrator has set it.
     pub relay_name: String,
-    /// What the uplink may carry, in kbit/s each way; 0: no limit.
-    pub limit_kbit: u32,
+    /// What the uplink may carry, in kbit/s each way; 0: no limit; none: the core has not said it yet.
+    pub limit_kbit: Option<u32>,
     /// True if everybody behind it sits in one room.
     pub room: bool,
     /// What it is attached to; none while there is no connection.
     pub attached: Option<AttachedTo>,
     /// Terminals that are connected to the relay itself.
     pub terminals: usize,
-    /// Participants in meetings, those behind relays that are attached here included.
-    pub participants: usize,
+    /// Participants in meetings, those behind relays that are attached here included; none: not known, as
+    /// the relay has not been attached since it started.
+    pub participants: Option<usize>,
     /// Relays that are attached here.
     pub relays: usize,
     /// What was said to the parent and has not been acknowledged, in bytes.
@@ -81,9 +82,12 @@ pub struct Status {
     pub resumed: u64,
     /// What went wrong last, also if it is over.
     pub last_error: Option<LastError>,
-    /// What terminals of this relay were told over their own connections, in bytes; their media comes on
-    /// top.
+    /// What terminals were told and given, those behind relays that are attached here included, in bytes;
+    /// their media comes on top.
     pub delivered_bytes: u64,
+    /// What terminals have said and sent, in bytes, without their media; of those behind relays that are
+    /// attached here what has come from there.
+    pub heard_bytes: u64,
 }
 
 /// Where [`Status`] is kept.
@@ -119,7 +123,7 @@ impl Board {
         self.change(|status| {
             status.relay_id.clone_from(&settings.relay_id);
             status.relay_name.clone_from(&settings.relay_name);
-            status.limit_kbit = settings.uplink_limit_kbit;
+            status.limit_kbit = Some(settings.uplink_limit_kbit);
             status.room = settings.room;
         });
     }

@@ -1,10 +1,12 @@
 //! The status page of an edge relay: how it is, for whoever looks after it. Read-only.
 //!
 //! `/status` is the page, `/status.json` what it shows, as [`Report`]. The page is served to this machine
-//! alone unless it is configured otherwise, and loads nothing from elsewhere.
+//! alone unless it is configured otherwise, and loads nothing from elsewhere. A relay that is in a meeting
+//! itself shows it here, to the same audience: who opens the page to the network shows there who is in it.
 
 mod access;
 mod history;
+mod meeting;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -37,6 +39,7 @@ use super::{
     state::{Status, unix_ms},
 };
 use history::{History, Totals};
+pub use meeting::{Group, OwnMeeting, PEOPLE_SHOWN_MAX, Shown, Someone, Standing};
 pub use report::{AttachedTo, Hop, Report, Second};
 
 /// Nothing but what this relay serves itself, no frames, no forms.
@@ -46,6 +49,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 const PAGE: &str = include_str!("status/page/page.html");
 const STYLE: &str = include_str!("status/page/page.css");
 const SCRIPT: &str = include_str!("status/page/page.js");
+const MEETING_SCRIPT: &str = include_str!("status/page/meeting.js");
 const ICON: &str = include_str!("status/page/icon.svg");
 /// The last log lines: never for other machines.
 pub(super) const LOG: &str = "/status/log.txt";
@@ -59,16 +63,30 @@ pub struct Sources {
     pub status: watch::Receiver<Arc<Status>>,
     /// What has gone over the uplink.
     pub traffic: Arc<Traffic>,
-    /// Bytes of media that this relay has delivered to its own terminals so far, headers included.
-    pub delivered_media: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// Media so far.
+    pub media: Arc<dyn Fn() -> MediaBytes + Send + Sync>,
+    /// The meeting that the relay itself is in.
+    pub meeting: watch::Receiver<Shown>,
+}
+
+/// What media would have cost on connections of the terminals' own, in bytes, headers included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MediaBytes {
+    /// What was delivered.
+    pub down: u64,
+    /// What came from them.
+    pub up: u64,
 }
 
 impl Sources {
     fn totals(&self) -> Totals {
+        let media = (self.media)();
+        let status = self.status.borrow();
         Totals {
             up: self.traffic.sent(),
             down: self.traffic.received(),
-            direct: (self.delivered_media)() + self.status.borrow().delivered_bytes,
+            direct: media.down + status.delivered_bytes,
+            direct_up: media.up + status.heard_bytes,
         }
     }
 }
@@ -117,6 +135,7 @@ fn router(board: Board, audience: Audience) -> Router {
         .route("/status", get(page))
         .route("/status/page.css", file("text/css; charset=utf-8", STYLE))
         .route("/status/page.js", file("text/javascript; charset=utf-8", SCRIPT))
+        .route("/status/meeting.js", file("text/javascript; charset=utf-8", MEETING_SCRIPT))
         .route("/status/icon.svg", file("image/svg+xml", ICON))
         .route("/status.json", get(report))
         .route(LOG, get(|| std::future::ready(recent_lines().join("\n"))))
@@ -180,5 +199,6 @@ async fn report(State(board): State<Board>) -> Json<Report> {
     let totals = board.sources.totals();
     let status = Arc::clone(&board.sources.status.borrow());
     let history = board.history.lock().unwrap_or_else(PoisonError::into_inner).seconds();
-    Json(Report::new(&status, &totals, history, unix_ms()))
+    let meeting = board.sources.meeting.borrow().as_deref().cloned();
+    Json(Report::new(&status, &totals, meeting, history, unix_ms()))
 }

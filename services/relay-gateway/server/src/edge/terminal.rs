@@ -18,12 +18,13 @@ use tributary_contracts::{
     relay::v1::CloseLink,
     terminal::v1::{
         Draining, MediaAnswer, Operate, Pong, RefusalCode, RelayMessage, Speakers, TerminalMessage,
-        relay_message::Body as Reply, terminal_message::Body as Request,
+        UplinkChanged, relay_message::Body as Reply, terminal_message::Body as Request,
     },
 };
 
 use super::{
     links::{Down, Inbox},
+    outage::{self, Outage},
     places::Live,
     session::{Full, Uplink},
     silences::{Silences, silences},
@@ -61,6 +62,7 @@ enum Wake {
     Heard(Result<Heard, LinkEnd>),
     Down(Option<Down>),
     Speakers,
+    Uplink(UplinkChanged),
     Lapse,
     Silence,
     Over,
@@ -91,6 +93,9 @@ pub(super) struct Terminal {
     live: Option<Live>,
     /// Who speaks is to be said, after the message that it refers to.
     speakers_due: bool,
+    outage: Outage,
+    /// The core has said welcome, which comes before everything else.
+    welcomed: bool,
 }
 
 impl Terminal {
@@ -101,6 +106,7 @@ impl Terminal {
         shutdown: CancellationToken,
     ) -> Self {
         let now = Moment::now();
+        let outage = uplink.outage();
         Self {
             uplink,
             link,
@@ -113,6 +119,8 @@ impl Terminal {
             silences: Silences::default(),
             live: None,
             speakers_due: false,
+            outage,
+            welcomed: false,
         }
     }
 
@@ -133,7 +141,7 @@ impl Terminal {
         let say = (!matches!(end, End::ByParent(_))).then_some(close);
         let Self { uplink, link, inbox, mut wire, .. } = self;
         // First what others wait for: a terminal may take its time to hear of its end.
-        uplink.end(link, inbox, None, say).await;
+        uplink.end(link, inbox, None, say, |_| {}).await;
         if end == End::Draining {
             let message = encode(0, String::new(), Reply::Draining(Draining {}));
             let _ = wire.send(message).await;
@@ -170,7 +178,7 @@ impl Terminal {
         let silence_max = if is_in { SILENCE_MAX } else { SILENCE_OUTSIDE_MAX };
         let silent_at = self.silent_since + silence_max;
         let lapses_at = self.silences.lapses_at();
-        let Self { inbox, wire, shutdown, live, speakers_due, .. } = self;
+        let Self { inbox, wire, shutdown, live, speakers_due, outage, welcomed, .. } = self;
         let lapse = async {
             match lapses_at {
                 Some(at) => sleep_until(at).await,
@@ -196,6 +204,7 @@ impl Terminal {
             () = lapse => Wake::Lapse,
             down = inbox.next() => Wake::Down(down),
             () = speakers => Wake::Speakers,
+            changed = outage.next(), if *welcomed => Wake::Uplink(changed),
         }
     }
 
@@ -213,6 +222,7 @@ impl Terminal {
             Wake::Down(Some(down)) => self.pass_down(down).await,
             Wake::Down(None) | Wake::Over => Err(End::Draining),
             Wake::Speakers => self.send_speakers().await,
+            Wake::Uplink(changed) => self.write(outage::encoded(changed)).await,
             Wake::Lapse => {
                 let lapsed = self.silences.lapse(Moment::now());
                 unsilence(&self.uplink, lapsed).await;
@@ -233,6 +243,7 @@ impl Terminal {
     }
 
     async fn take(&mut self, message: Bytes) -> Result<(), End> {
+        self.uplink.heard(message.len());
         self.allow().await?;
         // What this relay can't read may be newer than it: the core says what it makes of it.
         let read = TerminalMessage::decode(message.clone()).unwrap_or_default();
@@ -312,6 +323,7 @@ impl Terminal {
                     unsilence(&self.uplink, freed).await;
                 }
                 self.write(message).await?;
+                self.welcomed = true;
                 // Who speaks at this moment comes after the roster it refers to.
                 if self.speakers_due { self.send_speakers().await } else { Ok(()) }
             }
@@ -336,6 +348,8 @@ impl Terminal {
                 let _ = reached.await;
                 Ok(())
             }
+            // Behind this link is no relay.
+            Down::Left(_) => Ok(()),
         }
     }
 
@@ -356,7 +370,7 @@ impl Terminal {
     }
 
     async fn write(&mut self, message: Bytes) -> Result<(), End> {
-        let bytes = message.len() as u64;
+        let bytes = message.len();
         self.wire.send(message).await.map_err(|_| End::Lost)?;
         self.uplink.delivered(bytes);
         Ok(())

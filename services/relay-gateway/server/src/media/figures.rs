@@ -45,6 +45,13 @@ figures! {
     /// What they would have cost on a connection of each terminal's own, in bytes: payload, and 56 bytes
     /// each.
     delivered_bytes,
+    /// What has come from terminals of this relay itself, in bytes: as `delivered_bytes`.
+    heard_bytes,
+    /// What frames to attached relays would have cost on connections of their own to everybody whom they
+    /// were for, in bytes: as `delivered_bytes`. Counted at edge relays only.
+    carried_direct_bytes,
+    /// Frames of voices taken from attached relays, in bytes: as `delivered_bytes`.
+    carried_heard_bytes,
     /// Frames of voices taken from attached relays.
     carried_frames_in,
     /// Frames of tracks handed to attached relays, each once for all behind one of them.

@@ -25,6 +25,8 @@ pub(super) struct Behind {
     plan: Option<RoutePlan>,
     /// Frames of the message that is being put together.
     frames: Vec<media::TrackFrame>,
+    /// What it would have cost on connections of their own, in bytes.
+    direct_bytes: u64,
 }
 
 /// One attached relay.
@@ -54,6 +56,7 @@ impl Uplinks {
             sequence: 0,
             plan: None,
             frames: Vec::new(),
+            direct_bytes: 0,
         };
         let uplink = self.by_id.entry(id).or_default();
         uplink.meetings.entry(meeting_id).or_insert_with(|| behind(key)).places += 1;
@@ -95,6 +98,7 @@ impl Uplinks {
         for (id, uplink) in &mut self.by_id {
             let Some(lanes) = &uplink.lanes else { continue };
             figures.messages_dropped += lanes.take_dropped();
+            figures.carried_direct_bytes += lanes.take_direct_bytes();
             if lanes.is_closed() {
                 uplink.lanes = None;
                 closed.push(*id);
@@ -133,6 +137,16 @@ impl Uplinks {
         }
     }
 
+    /// A frame that was just collected would have cost so much on connections of their own.
+    pub(super) fn note_direct(&mut self, id: UplinkId, meeting_id: u64, bytes: u64) {
+        if let Some(uplink) = self.by_id.get_mut(&id)
+            && uplink.lanes.as_ref().is_some_and(|lanes| !lanes.is_closed())
+            && let Some(behind) = uplink.meetings.get_mut(&meeting_id)
+        {
+            behind.direct_bytes += bytes;
+        }
+    }
+
     /// Sends what was collected in a meeting. Says how many frames that were.
     pub(super) fn flush(&mut self, meeting_id: u64, epoch: u64, now: Instant) -> u64 {
         let mut sent = 0;
@@ -144,7 +158,7 @@ impl Uplinks {
             let frames = std::mem::take(&mut behind.frames);
             sent += frames.len() as u64;
             let batch = media::TrackBatch { epoch, sequence: behind.sequence, frames };
-            lanes.send(meeting_id, batch, now);
+            lanes.send(meeting_id, batch, std::mem::take(&mut behind.direct_bytes), now);
         }
         sent
     }

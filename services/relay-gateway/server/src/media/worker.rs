@@ -7,12 +7,14 @@
 mod carried;
 mod catching_up;
 mod commands;
+mod early_plans;
 mod tracks;
+mod waiting;
 
 use std::{
-    collections::HashMap,
     io,
     net::SocketAddr,
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -21,7 +23,7 @@ use tokio::{
     net::UdpSocket,
     sync::{Notify, mpsc, oneshot},
 };
-use tributary_contracts::relay::v1::RoutePlan;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tributary_message_bus::{MediaBus, MediaInbox};
 use tributary_relay_gateway_core::{PRIVATE, Voice};
 use tributary_rtc_session::{
@@ -32,7 +34,7 @@ use tributary_service_runtime::Platform;
 use super::{
     Channels, Command, MediaConfig, MediaError, TerminalId,
     catch_up::CatchUp,
-    figures::{self, Board, Figures},
+    figures::{self, Board, FRAME_OVERHEAD_BYTES, Figures},
     latency::{Latencies, unix_us},
     meetings::{MeetingKey, Meetings, Topic, Way},
     ports::{Arrivals, ChildLanes},
@@ -41,6 +43,8 @@ use super::{
 };
 use crate::metrics::MediaCounters;
 use commands::Pending;
+use early_plans::EarlyPlans;
+use waiting::{over, sleep_until, something_from};
 
 /// A datagram on an Ethernet path; longer ones are not media.
 const DATAGRAM_BYTES_MAX: usize = 2_048;
@@ -61,11 +65,14 @@ pub(super) struct Shared {
     pub(super) figures: Board,
     /// Something has come from another relay.
     pub(super) arrivals: Arrivals,
+    /// Everybody has been told that the relay goes.
+    pub(super) end: CancellationToken,
 }
 
 struct Worker {
     socket: Arc<UdpSocket>,
     channels: Channels,
+    _ends_channels: DropGuard,
     local: SocketAddr,
     candidates: Vec<SocketAddr>,
     certificate: Certificate,
@@ -81,7 +88,7 @@ struct Worker {
     heard: Vec<(TerminalId, IncomingAudio)>,
     touched: Vec<MeetingKey>,
     /// Of meetings that are not open here yet, by number.
-    early_plans: HashMap<u64, RoutePlan>,
+    early_plans: EarlyPlans,
     pending: Pending,
     counters: MediaCounters,
     figures: Figures,
@@ -153,16 +160,18 @@ impl Worker {
         };
         let socket = Arc::new(socket);
         let certificate = Certificate::generate().ok_or(MediaError::Certificate)?;
+        let end_of_channels = CancellationToken::new();
         let channels = Channels::start(
             control,
             socket.clone(),
             candidates.clone(),
             certificate.clone(),
-            platform.shutdown.clone(),
+            end_of_channels.clone(),
         );
         Ok(Self {
             socket,
             channels,
+            _ends_channels: end_of_channels.drop_guard(),
             local,
             candidates,
             certificate,
@@ -175,7 +184,7 @@ impl Worker {
             arrivals: shared.arrivals.clone(),
             heard: Vec::new(),
             touched: Vec::new(),
-            early_plans: HashMap::new(),
+            early_plans: EarlyPlans::default(),
             pending: Pending::default(),
             counters: MediaCounters::default(),
             figures: Figures::default(),
@@ -190,11 +199,13 @@ impl Worker {
         let (inbox, arrivals) = (self.inbox.clone(), self.arrivals.clone());
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
         let mut datagram = [0; DATAGRAM_BYTES_MAX];
+        let end = self.shared.end.clone();
+        let mut over = pin!(over(&platform.shutdown, &end));
         loop {
             let timers = [self.terminals.next_timer(), self.pending.next(), self.catch_up.next()];
             let timer = timers.into_iter().flatten().min();
             tokio::select! {
-                () = platform.shutdown.cancelled() => break,
+                () = &mut over => break,
                 readable = self.socket.readable() => {
                     if readable.is_ok() {
                         self.take_datagrams(&mut datagram);
@@ -278,6 +289,7 @@ impl Worker {
         for (id, audio) in self.heard.drain(..) {
             let Some(terminal) = self.terminals.get_mut(id) else { continue };
             terminal.absence.note_spoken(now);
+            self.figures.heard_bytes += audio.payload.len() as u64 + FRAME_OVERHEAD_BYTES;
             let Some(meeting) = self.meetings.get_mut(terminal.meeting) else { continue };
             let voice = Voice {
                 participant: terminal.participant,
@@ -363,18 +375,4 @@ fn listen(address: SocketAddr) -> io::Result<(UdpSocket, SocketAddr)> {
     let socket = UdpSocket::from_std(socket.into())?;
     let local = socket.local_addr()?;
     Ok((socket, local))
-}
-
-async fn something_from(inbox: Option<&MediaInbox<Topic>>) {
-    match inbox {
-        Some(inbox) => inbox.arrived().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn sleep_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
-    }
 }

@@ -12,13 +12,13 @@ use std::{
 use tokio::{sync::watch, task::AbortHandle};
 use tonic::Status;
 use tributary_contracts::event::v1::MeetingEvent;
-use tributary_identifiers::ParticipantId;
+use tributary_identifiers::{ParticipantId, RelayId};
 use tributary_message_bus::{ControlBus, subjects::MeetingScope};
 
 use super::{
     follower::Follower,
     log::{After, Happening, Log},
-    roster::{Applied, Roster, Seen, Standing},
+    roster::{Applied, Roster, Seen, Standing, is_carried_by},
 };
 use crate::upstream::Upstream;
 
@@ -128,6 +128,13 @@ impl Hub {
         let standing = roster.standing(id)?;
         let seen = with_roster.then(|| roster.seen_by(standing));
         Some(Look { standing, seen, number: roster.event_number })
+    }
+
+    /// Whether a participant is in, and behind this core relay.
+    pub(crate) fn is_carried_by(&self, id: ParticipantId, core: &RelayId) -> bool {
+        let known = self.known();
+        let participant = known.as_ref().and_then(|known| known.roster.participant(id));
+        participant.is_some_and(|participant| is_carried_by(participant, core))
     }
 
     /// What of a participant concerns its media now; `None` if it is not in.

@@ -136,6 +136,12 @@ impl Roster {
     }
 }
 
+/// Whether a participant's terminal is behind this core relay, as far as is known.
+pub(crate) fn is_carried_by(participant: &Participant, core: &RelayId) -> bool {
+    let carrier = &participant.core_relay_id;
+    carrier.is_empty() || carrier == core.as_str()
+}
+
 /// What one participant may see.
 impl Roster {
     /// How a participant stands at this moment; `None` if it is not in.

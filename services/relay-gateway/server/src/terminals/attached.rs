@@ -16,7 +16,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tributary_contracts::{
     event::v1::LeaveReason, registry::v1::LeaveRequest, terminal::v1::RefusalCode,
 };
-use tributary_identifiers::{ParticipantId, RelaySessionId};
+use tributary_identifiers::{ParticipantId, RelayId, RelaySessionId};
 use tributary_message_bus::subjects::MeetingScope;
 
 use super::{
@@ -90,6 +90,7 @@ pub(crate) struct Attached {
     turns: Turns,
     media: MediaHandle,
     upstream: Upstream,
+    relay: RelayId,
     relay_session: RelaySessionId,
     grace: Duration,
     tasks: TaskTracker,
@@ -100,7 +101,7 @@ impl Attached {
     pub(crate) fn new(
         media: MediaHandle,
         upstream: Upstream,
-        relay_session: RelaySessionId,
+        (relay, relay_session): (RelayId, RelaySessionId),
         grace: Duration,
         shutdown: CancellationToken,
     ) -> Self {
@@ -109,6 +110,7 @@ impl Attached {
             turns: Turns::default(),
             media,
             upstream,
+            relay,
             relay_session,
             grace,
             tasks: TaskTracker::new(),
@@ -252,7 +254,8 @@ impl Attached {
         });
     }
 
-    /// Keeps a participant that nobody follows muted if it is muted; ends when it is out.
+    /// Keeps a participant that nobody follows muted if it is muted; ends when it is out, or behind
+    /// another core relay, which speaks for it from then on.
     async fn watch_over(&self, attachment: &Attachment, was_in: WasIn) {
         let Attachment { hub, participant, seat, .. } = attachment;
         let mut newest = hub.newest();
@@ -260,7 +263,8 @@ impl Attached {
         let mut last = None;
         loop {
             newest.borrow_and_update();
-            let sound = hub.sound_of(*participant);
+            let is_here = hub.is_carried_by(*participant, &self.relay);
+            let sound = hub.sound_of(*participant).filter(|_| is_here);
             if was_in && sound.is_none() {
                 return;
             }

@@ -26,9 +26,11 @@ pub(crate) struct Origin {
     pub(crate) relay_name: String,
     /// How many relays lie between the core and the terminal's relay, that one included.
     pub(crate) depth: u32,
+    /// The names of those relays, from the core on.
+    pub(crate) path: Vec<String>,
     /// The terminal is the relay's own participant.
     pub(crate) own: bool,
-    /// The terminal's address, as its relay sees it.
+    /// The terminal's address, as budgets count it: behind an uplink one in its relay's own network.
     pub(crate) address: IpAddr,
     /// How the terminal's sound and messages get there; none: it is attached here.
     pub(crate) carriage: Option<Carriage>,

@@ -12,9 +12,10 @@ use tributary_message_bus::subjects::MeetingScope;
 
 use super::{
     connection::{Connection, End},
-    fate::{Fate, own_fate},
+    fate::{Fate, Way, own_fate},
     link::Audience,
     participations::{News, Participation, roster},
+    session::Session,
 };
 use crate::{
     meetings::{After, Happening},
@@ -130,7 +131,8 @@ impl Connection {
         if event.number <= joined_at {
             return Ok(true);
         }
-        let fate = own_fate(event, own, &self.session.origin.relay);
+        let Session { shared, origin, .. } = &self.session;
+        let fate = own_fate(event, own, Way { relay: &origin.relay, core: &shared.relay });
         self.meet_fate(scope, fate).await
     }
 
@@ -140,7 +142,7 @@ impl Connection {
             Fate::Ended => (RefusalCode::MeetingEnded, "the meeting is over", close_code::NORMAL),
             Fate::Elsewhere => (
                 RefusalCode::Replaced,
-                "this terminal has joined by another relay",
+                "this terminal has joined by another way",
                 close_code::NORMAL,
             ),
             Fate::Removed => (

@@ -73,6 +73,7 @@ impl Shared {
             relay: self.relay.clone(),
             relay_name: self.relay_name.clone(),
             depth: 0,
+            path: Vec::new(),
             own: false,
             address,
             carriage: None,

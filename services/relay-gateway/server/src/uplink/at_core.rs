@@ -1,6 +1,7 @@
 //! What is behind a core relay that others attach to: a connection for each link, as for each WebSocket,
 //! and the services that are asked on behalf of terminals.
 
+mod addresses;
 mod carrying;
 mod challenges;
 mod fetching;
@@ -196,13 +197,17 @@ impl Backend for AtCore {
         if settings.relay_id != relay.as_str() {
             return Err(not_known());
         }
+        let Some(child) = via else {
+            self.shared.relays.know(&relay, &identity);
+            return Ok(settings);
+        };
+        // Once it is there, the end of another session does not take what is known of it.
+        let is_new = self.shared.relays.put_behind(child, &relay)?;
         self.shared.relays.know(&relay, &identity);
-        if let Some(child) = via {
-            if self.shared.relays.put_behind(child, &relay)? {
-                self.close_all_by(&relay, Some(child.uplink), close_code::RESTART);
-            }
-            child.set_settings(&relay, settings.clone());
+        if is_new {
+            self.close_all_by(&relay, Some(child.uplink), close_code::RESTART);
         }
+        child.set_settings(&relay, settings.clone());
         Ok(settings)
     }
 
@@ -228,6 +233,9 @@ impl Backend for AtCore {
             reachability: Reachability::start(self.shared.clone(), child.clone()),
         };
         self.lines().insert(child.uplink, line);
+        // What audit logs show of its terminals.
+        let network = addresses::network_of(&child.relay);
+        tracing::info!(relay = %child.relay, %network, "terminals behind a relay count as a network");
         self.close_all_by(&child.relay, Some(child.uplink), close_code::RESTART);
     }
 

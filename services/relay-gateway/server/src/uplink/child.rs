@@ -25,6 +25,7 @@ use super::{
     fetch::FETCHES_MAX,
     figures::Counts,
     links::Links,
+    paced::Paced,
     queue::{Item, Over, Queue},
 };
 use crate::{
@@ -99,6 +100,9 @@ pub(crate) struct Child {
     pub(crate) reach: watch::Sender<Reach>,
     /// Places for HTTP requests.
     pub(crate) fetches: Arc<Semaphore>,
+    /// What their answers wait for: the child reads them at its limit, but up to a window of HTTP/2 would
+    /// be on its line at once.
+    pub(crate) files: Paced,
 
     /// What was told about the relay and those behind it.
     settings: Mutex<HashMap<RelayId, RelaySettings>>,
@@ -116,6 +120,7 @@ impl Child {
         relay: RelayId,
         settings: RelaySettings,
     ) -> Result<Self, getrandom::Error> {
+        let files = Paced::new(settings.uplink_limit_kbit);
         let settings = Mutex::new(HashMap::from([(relay.clone(), settings)]));
         Ok(Self {
             uplink,
@@ -130,6 +135,7 @@ impl Child {
             rtt_us: AtomicU64::default(),
             reach: watch::Sender::new(Reach::Lost(Instant::now())),
             fetches: Arc::new(Semaphore::new(FETCHES_MAX)),
+            files,
 
             settings,
             over: CancellationToken::new(),
@@ -149,6 +155,9 @@ impl Child {
 
     /// Tells the child what the administrator has set for it or for a relay behind it, if that is new.
     pub(crate) fn set_settings(&self, relay: &RelayId, settings: RelaySettings) {
+        if *relay == self.relay {
+            self.files.set_limit(settings.uplink_limit_kbit);
+        }
         let is_new = {
             let mut known = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
             let is_new = known.get(relay) != Some(&settings);
@@ -189,6 +198,12 @@ impl Child {
         if self.links().close(link) {
             let _ = self.push(Some(link), Item::Close { code });
         }
+    }
+
+    /// A relay behind the child is not accepted any more: whoever it is attached to is to cut it off.
+    pub(crate) fn revoke_behind(&self, relay: &RelayId) {
+        // When a session is over, so are those behind it.
+        let _ = self.push(None, Item::Revoked(relay.clone()));
     }
 
     /// Asks the child to answer an introduction.

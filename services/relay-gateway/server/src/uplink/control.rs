@@ -1,6 +1,7 @@
 //! One connection of a child: its control stream, read and written until it breaks or is given up.
 
 use std::{
+    pin::pin,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
@@ -8,7 +9,7 @@ use std::{
 use prost::Message as _;
 use tokio::{
     sync::mpsc,
-    time::{Instant, MissedTickBehavior, interval, timeout},
+    time::{Instant, MissedTickBehavior, interval, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -16,11 +17,12 @@ use tributary_contracts::relay::v1::{
     AttachRequest, AttachResponse, Heartbeat, attach_request, attach_response,
 };
 use tributary_identifiers::RelayId;
-use tributary_relay_uplink::{Arrival, Beat, Distance};
+use tributary_relay_uplink::{Arrival, Beat, Distance, Silence, Silent};
 
 use super::{
     backend::Backend,
     child::Child,
+    connections::Caller,
     is_garbage,
     links::Violation,
     sessions::{Claim, Seat, replaced},
@@ -28,8 +30,6 @@ use super::{
 };
 
 const HEARTBEAT: Duration = Duration::from_millis(500);
-/// Silent for so long, the connection is given up.
-const SILENCE_MAX: Duration = Duration::from_secs(2);
 /// What becomes the same for many terminals within this time goes to all of them at once.
 const GATHER: Duration = Duration::from_millis(3);
 /// Messages between this task and HTTP/2.
@@ -65,6 +65,7 @@ struct Line<'a, B> {
     backend: &'a B,
     child: &'a Arc<Child>,
     own_path: &'a [RelayId],
+    caller: &'a Caller,
     distance: Mutex<Distance>,
     stop: CancellationToken,
 }
@@ -77,6 +78,7 @@ pub(super) async fn run<B: Backend>(
     first: AttachResponse,
     mut inbound: impl Inbound,
     outbound: Outbound,
+    caller: Caller,
 ) {
     let Seat { claim, incoming: mut kept, .. } = seat;
     let child = claim.child.clone();
@@ -88,6 +90,7 @@ pub(super) async fn run<B: Backend>(
             backend: &*backend,
             child: &child,
             own_path: &own_path,
+            caller: &caller,
             distance: Mutex::new(Distance::with_guess(child.offset_us())),
             stop: CancellationToken::new(),
         };
@@ -135,10 +138,10 @@ impl<B: Backend> Line<'_, B> {
                 () = self.child.over() => return End::Over,
                 () = claim.superseded() => return End::Superseded,
                 () = self.stop.cancelled() => return End::Lost,
-                message = timeout(SILENCE_MAX, inbound.next()) => message,
+                message = self.next(inbound, last_heard) => message,
             };
             let message = match message {
-                Err(_) | Ok(Ok(None)) => return End::Lost,
+                Err(Silent::Nothing | Silent::NoMessage) | Ok(Ok(None)) => return End::Lost,
                 Ok(Err(status)) => return broken_or_garbage(&status),
                 Ok(Ok(Some(message))) => message,
             };
@@ -147,6 +150,29 @@ impl<B: Backend> Line<'_, B> {
             // What has been accepted is carried out: this is not given up half-way.
             if let Err(violation) = self.take(incoming, message).await {
                 return End::Violation(violation);
+            }
+        }
+    }
+
+    /// The next message, as long as the child gives a sign of life: on a thin line a large message takes its
+    /// time, and no heartbeat comes before its end.
+    async fn next(
+        &self,
+        inbound: &mut impl Inbound,
+        last_heard: &mut Instant,
+    ) -> Result<Result<Option<AttachRequest>, Status>, Silent> {
+        let began = Instant::now();
+        let mut received = self.caller.received();
+        let mut silence = Silence::new(Duration::ZERO, received);
+        let mut next = pin!(inbound.next());
+        loop {
+            let look = silence.look(began.elapsed(), self.caller.received())?;
+            if let Ok(message) = timeout_at(began + look, &mut next).await {
+                return Ok(message);
+            }
+            let received_now = self.caller.received();
+            if std::mem::replace(&mut received, received_now) < received_now {
+                *last_heard = Instant::now();
             }
         }
     }
@@ -170,7 +196,9 @@ impl<B: Backend> Line<'_, B> {
             }
         }
         self.child.received.store(incoming.received(), Ordering::Relaxed);
-        let up = self.child.links().take(&self.child.relay, self.own_path, message)?;
+        // Something newer need not be understood: whoever says it does without an answer of older ones.
+        let Some(body) = message.body else { return Ok(()) };
+        let up = self.child.links().take(&self.child.relay, self.own_path, body)?;
         match up {
             Some(up) => self.backend.take(self.child, up).await,
             None => self.child.counts.late(),
@@ -197,6 +225,7 @@ impl<B: Backend> Line<'_, B> {
     }
 
     async fn write(&self, outbound: &Outbound) {
+        let _taking = self.child.queue.taking();
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut filled = self.child.queue.filled();

@@ -148,20 +148,22 @@ async fn copy_to(
 
 /// What is left of an answer.
 struct Answer {
+    child: Arc<Child>,
     body: FetchBody,
     /// The rest of a piece that was too large for one part.
     rest: Bytes,
     _place: OwnedSemaphorePermit,
 }
 
-/// The parts of an answer.
+/// The parts of an answer, at the pace of the child's limit.
 pub(super) fn answer(
+    child: Arc<Child>,
     head: FetchResponseHead,
     body: FetchBody,
     place: OwnedSemaphorePermit,
 ) -> FetchStream {
     let head = FetchResponse { part: Some(fetch_response::Part::Head(head)) };
-    let answer = Answer { body, rest: Bytes::new(), _place: place };
+    let answer = Answer { child, body, rest: Bytes::new(), _place: place };
     let body = stream::unfold(Some(answer), |answer| async {
         let mut answer = answer?;
         while answer.rest.is_empty() {
@@ -176,6 +178,7 @@ pub(super) fn answer(
             }
         }
         let piece = answer.rest.split_to(answer.rest.len().min(PIECE_BYTES_MAX));
+        answer.child.files.take(piece.len()).await;
         let part = FetchResponse { part: Some(fetch_response::Part::Body(piece)) };
         Some((Ok(part), Some(answer)))
     });
@@ -227,6 +230,28 @@ mod tests {
         let (pieces, error) = read(body).await;
         assert!(pieces < PIECES_AHEAD);
         assert_eq!(error.unwrap().code(), tonic::Code::DeadlineExceeded);
+    }
+
+    #[tokio::test]
+    async fn an_answer_goes_out_at_the_pace_of_the_limit() {
+        let settings = RelaySettings { uplink_limit_kbit: 800, ..RelaySettings::default() };
+        let relay = "edge".parse().unwrap();
+        let child = Arc::new(Child::new(UplinkId(1), relay, settings).unwrap());
+        let piece = Bytes::from(vec![0; PIECE_BYTES_MAX]);
+        let body = copy(&child, stream::repeat_with(move || Ok(piece.clone())));
+        let place = place(&child).unwrap();
+        let mut parts = answer(child.clone(), FetchResponseHead::default(), body, place);
+        assert!(parts.next().await.unwrap().is_ok(), "the head waits for nothing");
+        let begin = std::time::Instant::now();
+        for _ in 0..3 {
+            assert!(parts.next().await.unwrap().is_ok());
+        }
+        // Of 48 KiB half may go at once, and the rest takes a quarter of a second.
+        assert!(begin.elapsed() >= Duration::from_millis(200), "{:?}", begin.elapsed());
+        child.set_settings(&child.relay, RelaySettings::default());
+        for _ in 0..1_000 {
+            assert!(parts.next().await.unwrap().is_ok(), "without a limit nothing waits");
+        }
     }
 
     #[tokio::test]

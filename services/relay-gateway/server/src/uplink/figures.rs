@@ -85,6 +85,26 @@ pub(crate) fn describe() {
         Unit::Count,
         "Links closed at once because they came from a relay that is not known to be there."
     );
+    describe_connections();
+}
+
+fn describe_connections() {
+    describe_gauge!(
+        "tributary_relay_uplink_connections",
+        Unit::Count,
+        "TCP connections of relays, attached or not."
+    );
+    describe_counter!(
+        "tributary_relay_uplink_connections_closed_total",
+        Unit::Count,
+        "TCP connections closed because there were too many (reason all), too many from one address \
+         (address), or because nobody attached by them in time (late)."
+    );
+    describe_counter!(
+        "tributary_relay_uplink_wrong_sessions_total",
+        Unit::Count,
+        "Requests of relays without the token of a session that there is."
+    );
 }
 
 /// Hands over what one uplink has counted, until its session is over.

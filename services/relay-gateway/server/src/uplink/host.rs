@@ -1,7 +1,7 @@
 //! The gRPC service that relays attach to.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -10,10 +10,7 @@ use moka::sync::Cache;
 use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::{
-    Request, Response, Status, Streaming,
-    transport::server::{TcpConnectInfo, TlsConnectInfo},
-};
+use tonic::{Request, Response, Status, Streaming};
 use tributary_contracts::relay::v1::{
     AttachRequest, AttachResponse, Attached, CarryRequest, EnrolRequest, EnrolResponse,
     FetchRequest, GetChallengeRequest, GetChallengeResponse, Hello, RelayHop, RotateKeyRequest,
@@ -27,6 +24,7 @@ use super::{
     backend::Backend,
     carry::{self, CarryStream},
     child::{Child, TOKEN_BYTES},
+    connections::{Caller, prefix_of},
     control,
     fetch::{self, FetchStream},
     links::ids_of,
@@ -52,8 +50,6 @@ const ADDRESSES_MAX: u64 = 10_000;
 /// Attempts of one address in a row, and a second: a proxy in front of this relay is one address.
 const ATTEMPTS_BURST: f64 = 1_000.0;
 const ATTEMPTS_PER_SECOND: f64 = 200.0;
-/// Bits of an IPv6 address that its holder can choose at will.
-const IPV6_HOST_BITS: u32 = 64;
 /// What a child is told at the end, and how long it may take.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
 
@@ -128,18 +124,29 @@ impl<B: Backend> Host<B> {
     fn session<T>(&self, request: &Request<T>) -> Result<Arc<Child>, Status> {
         let text = "no session is named: attach first, and send its token as \
                     `tributary-uplink-session`";
+        let caller = caller(request)?;
         let token = request.metadata().get(SESSION).map(|value| value.as_bytes());
-        let token = token.and_then(from_hex).ok_or_else(|| Status::unauthenticated(text))?;
-        let child = self.shared.sessions.named(&token);
-        child.ok_or_else(|| Status::unauthenticated("there is no such session: attach anew"))
+        let named = match token.and_then(from_hex) {
+            Some(token) => {
+                let child = self.shared.sessions.named(&token);
+                child.ok_or("there is no such session: attach anew")
+            }
+            None => Err(text),
+        };
+        match &named {
+            Ok(_) => caller.was_admitted(),
+            Err(_) => caller.was_wrong(),
+        }
+        named.map_err(Status::unauthenticated)
     }
 
     /// Lets nobody try too often who has not said who it is.
-    fn attempt<T>(&self, request: &Request<T>) -> Result<(), Status> {
+    fn attempt<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
         if self.shared.draining.is_cancelled() {
             return Err(Status::unavailable("this relay goes: use another upstream"));
         }
-        let address = prefix_of(address_of(request));
+        let caller = caller(request)?;
+        let address = prefix_of(caller.address());
         let now = Instant::now();
         let new = || {
             let allowance = Allowance::of(ATTEMPTS_BURST, ATTEMPTS_PER_SECOND, now);
@@ -148,7 +155,7 @@ impl<B: Backend> Host<B> {
         let allowance = self.shared.attempts.get_with(address, new);
         let mut allowance = allowance.lock().unwrap_or_else(PoisonError::into_inner);
         if allowance.take(now) {
-            return Ok(());
+            return Ok(caller);
         }
         Err(Status::resource_exhausted("too many attempts from this address: wait a second"))
     }
@@ -263,7 +270,7 @@ impl<B: Backend> RelayUplink for Host<B> {
         &self,
         request: Request<Streaming<AttachRequest>>,
     ) -> Result<Response<Self::AttachStream>, Status> {
-        self.attempt(&request)?;
+        let caller = self.attempt(&request)?;
         let mut inbound = request.into_inner();
         let first = timeout(HELLO_TIME_MAX, inbound.message()).await;
         let first =
@@ -272,6 +279,7 @@ impl<B: Backend> RelayUplink for Host<B> {
             return Err(Status::invalid_argument("the first message must be `hello`"));
         };
         let (seat, attached, own_path) = self.admit(&hello).await?;
+        caller.was_admitted();
         let (outbound, messages) = mpsc::channel(control::MESSAGES_AHEAD);
         let first = AttachResponse {
             sequence: 0,
@@ -279,7 +287,7 @@ impl<B: Backend> RelayUplink for Host<B> {
             body: Some(attach_response::Body::Attached(attached)),
         };
         let backend = self.shared.backend.clone();
-        let running = control::run(backend, own_path, seat, first, inbound, outbound);
+        let running = control::run(backend, own_path, seat, first, inbound, outbound, caller);
         self.shared.connections.spawn(running);
         Ok(Response::new(ReceiverStream::new(messages)))
     }
@@ -302,8 +310,18 @@ impl<B: Backend> RelayUplink for Host<B> {
         let place = fetch::place(&child)?;
         let (head, body) = fetch::open(&child, request.into_inner()).await?;
         let (head, body) = self.shared.backend.fetch(&child, head, body).await?;
-        Ok(Response::new(fetch::answer(head, body, place)))
+        Ok(Response::new(fetch::answer(child, head, body, place)))
     }
+}
+
+/// Who asks, if it is to be answered at all.
+fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
+    let caller = Caller::of(request);
+    if caller.asks() {
+        return Ok(caller);
+    }
+    let text = "too many wrong session tokens came by this connection: attach by a new one";
+    Err(Status::resource_exhausted(text))
 }
 
 /// Who says this, if it can be what a relay says.
@@ -339,29 +357,6 @@ fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
         _ => None,
     };
     text.chunks(2).map(pair).collect()
-}
-
-/// Where a call comes from.
-fn address_of<T>(request: &Request<T>) -> IpAddr {
-    let extensions = request.extensions();
-    let plain = extensions.get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
-    let tls = || {
-        let info = extensions.get::<TlsConnectInfo<TcpConnectInfo>>()?;
-        info.get_ref().remote_addr()
-    };
-    let address = plain.or_else(tls).map(|address| address.ip().to_canonical());
-    address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
-}
-
-/// What an address is counted by: whoever has an IPv6 address has its whole /64.
-fn prefix_of(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => {
-            let network = address.to_bits() >> IPV6_HOST_BITS << IPV6_HOST_BITS;
-            Ipv6Addr::from_bits(network).into()
-        }
-    }
 }
 
 #[cfg(test)]

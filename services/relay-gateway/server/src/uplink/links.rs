@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use tributary_contracts::relay::v1::{
-    AttachRequest, CloseLink, IntroductionAnswer, LinksReachable, OpenLink, RelayHop,
-    attach_request::Body,
+    CloseLink, IntroductionAnswer, LinksReachable, OpenLink, RelayHop, attach_request::Body,
 };
 use tributary_identifiers::RelayId;
 use tributary_relay_uplink::check_link;
@@ -92,13 +91,8 @@ impl Links {
         &mut self,
         child: &RelayId,
         own_path: &[RelayId],
-        message: AttachRequest,
+        body: Body,
     ) -> Result<Option<Up>, Violation> {
-        let Some(body) = message.body else {
-            return Err("a numbered message says nothing that is known here: it is of a newer \
-                        version than was agreed"
-                .into());
-        };
         match body {
             Body::OpenLink(open) => self.open(child, own_path, open).map(Some),
             Body::LinkMessage(message) => {
@@ -214,8 +208,7 @@ mod tests {
     }
 
     fn take(links: &mut Links, body: Body) -> Result<Option<Up>, Violation> {
-        let message = AttachRequest { body: Some(body), sequence: 1, acknowledged: 0 };
-        links.take(&"child".parse().unwrap(), &["core".parse().unwrap()], message)
+        links.take(&"child".parse().unwrap(), &["core".parse().unwrap()], body)
     }
 
     #[test]

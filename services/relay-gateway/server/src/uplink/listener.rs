@@ -2,13 +2,18 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
+use futures_util::{Stream, stream};
 use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Server, ServerTlsConfig, server::TcpIncoming};
+use tonic::transport::{Server, ServerTlsConfig};
 
-use super::{Backend, Host, fetch::FETCHES_MAX};
-use crate::config::Certificate;
+use super::{
+    Backend, Host,
+    connections::{Connections, Socket},
+    fetch::FETCHES_MAX,
+};
+use crate::config::{Certificate, ConnectionLimits, UplinkConfig};
 
 /// Calls of one connection that may run at once: the two streams, and requests.
 const STREAMS_MAX: u32 = FETCHES_MAX as u32 + 32;
@@ -34,6 +39,7 @@ const KEEPALIVE_DEADLINE: Duration = Duration::from_secs(10);
 pub(crate) struct Listener {
     listener: TcpListener,
     certificate: Option<Certificate>,
+    limits: ConnectionLimits,
 }
 
 impl Listener {
@@ -48,7 +54,13 @@ impl Listener {
         let listener = TcpListener::bind(address).await?;
         // Inherited by what is accepted.
         tune(SockRef::from(&listener));
-        Ok(Self { listener, certificate })
+        let limits = UplinkConfig::default().connection_limits();
+        Ok(Self { listener, certificate, limits })
+    }
+
+    /// With other limits than the usual ones.
+    pub(crate) fn with_limits(self, limits: ConnectionLimits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Where it is, with the port that the system chose if 0 was asked for.
@@ -68,8 +80,7 @@ impl Listener {
         host: Host<B>,
         stop: CancellationToken,
     ) -> Result<(), tonic::transport::Error> {
-        // A frame does not wait for the acknowledgement of the one before.
-        let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
+        let incoming = incoming(Connections::new(self.listener, self.limits));
         let mut server = Server::builder();
         if let Some(certificate) = &self.certificate {
             let tls = ServerTlsConfig::new().identity(certificate.identity()).timeout(TLS_TIME_MAX);
@@ -88,6 +99,14 @@ impl Listener {
             .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
             .await
     }
+}
+
+/// Connections as they come; never ends.
+fn incoming(connections: Connections) -> impl Stream<Item = io::Result<Socket>> + Send {
+    stream::unfold(connections, async |connections| {
+        let socket = connections.next().await;
+        Some((Ok(socket), connections))
+    })
 }
 
 /// What either end of an uplink asks of the system; one that can't does without.

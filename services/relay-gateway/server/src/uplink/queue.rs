@@ -3,9 +3,13 @@
 //!
 //! Messages wait without a number until a connection takes them, so that what becomes the same for more
 //! links meanwhile goes to all of them at once; numbered, they are kept until they are acknowledged.
+//!
+//! A child is stuck if it takes too little while there is a connection; without one nothing can be taken,
+//! and how long that may last is not decided here.
 
 use std::{
     collections::{HashMap, VecDeque},
+    pin::pin,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -13,19 +17,23 @@ use std::{
 use bytes::Bytes;
 use tokio::{
     sync::watch,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep},
 };
 use tributary_contracts::relay::v1::{
-    AttachResponse, CloseLink, Deliver, Introduction, Place, RelaySettings, attach_response::Body,
+    AttachResponse, CloseLink, Deliver, Introduction, Place, RelayRevoked, RelaySettings,
+    attach_response::Body,
 };
+use tributary_identifiers::RelayId;
 use tributary_relay_uplink::{Impossible, Outgoing, PayloadSender, UNACKNOWLEDGED_BYTES_MAX};
 
 use crate::terminals::link::Audience;
 
 /// Delivers wait when so much is not acknowledged; what must not wait has the rest.
 const DELIVER_BYTES_MAX: usize = UNACKNOWLEDGED_BYTES_MAX - (512 << 10);
-/// A child for which a message had to wait so long to be put in, whatever it took meanwhile, is cut.
+/// A child that takes less than [`STUCK_BYTES`] in so long, while a message waits to be put in, is cut.
 const STUCK_MAX: Duration = Duration::from_secs(5);
+/// What the thinnest line takes in that time, beside voices.
+const STUCK_BYTES: u64 = 64 << 10;
 /// What keeping an entry costs beside its payload.
 const ENTRY_BYTES: usize = 64;
 /// Links that one message names at most.
@@ -37,11 +45,18 @@ pub(crate) struct Over;
 
 /// Something to be told to the child.
 pub(crate) enum Item {
-    Deliver { payload: Bytes, to: Audience },
+    Deliver {
+        payload: Bytes,
+        to: Audience,
+    },
     Place(Place),
-    Close { code: u16 },
+    Close {
+        code: u16,
+    },
     Introduction(Introduction),
     Settings(RelaySettings),
+    /// A relay behind the child is not accepted any more.
+    Revoked(RelayId),
 }
 
 struct Entry {
@@ -62,6 +77,8 @@ struct State {
     shared: HashMap<(usize, usize), u64>,
     outgoing: Outgoing<Body>,
     payloads: PayloadSender,
+    /// What was acknowledged in all, in bytes.
+    taken_bytes: u64,
     over: bool,
 }
 
@@ -73,6 +90,17 @@ pub(crate) struct Queue {
     filled: watch::Sender<u64>,
     /// Counts what was acknowledged.
     eased: watch::Sender<u64>,
+    /// True while a connection takes what waits.
+    taking: watch::Sender<bool>,
+}
+
+/// A connection takes what waits until this is dropped.
+pub(crate) struct Taking<'a>(&'a Queue);
+
+impl Drop for Taking<'_> {
+    fn drop(&mut self) {
+        self.0.taking.send_replace(false);
+    }
 }
 
 impl Queue {
@@ -81,7 +109,7 @@ impl Queue {
     }
 
     /// Something for a terminal, after everything that was put in for it before. Waits while too much
-    /// is on its way, 5 s in all.
+    /// is on its way; a message that is larger than what may be on its way waits for all before it.
     ///
     /// # Errors
     /// The session is over; it is when the child takes too little for too long.
@@ -92,7 +120,7 @@ impl Queue {
         to: Audience,
     ) -> Result<(), Over> {
         let mut eased = self.eased.subscribe();
-        let deadline = Instant::now() + STUCK_MAX;
+        let mut stuck = pin!(self.stuck());
         loop {
             eased.borrow_and_update();
             {
@@ -100,18 +128,49 @@ impl Queue {
                 if state.over {
                     return Err(Over);
                 }
-                if state.bytes() + payload.len() + ENTRY_BYTES <= DELIVER_BYTES_MAX {
+                if state.bytes() + cost_of_payload(&payload) <= DELIVER_BYTES_MAX {
                     state.stage(Some(link), Item::Deliver { payload, to });
                     break;
                 }
             }
-            if !matches!(timeout_at(deadline, eased.changed()).await, Ok(Ok(()))) {
-                self.end();
-                return Err(Over);
+            tokio::select! {
+                biased;
+                // The queue outlives this: the sender is there.
+                _ = eased.changed() => {}
+                () = &mut stuck => {
+                    self.end();
+                    return Err(Over);
+                }
             }
         }
         self.filled.send_modify(|count| *count += 1);
         Ok(())
+    }
+
+    /// Resolves when too little was taken for too long; time without a connection does not count.
+    async fn stuck(&self) {
+        let mut taking = self.taking.subscribe();
+        let (mut left, mut taken) = (STUCK_MAX, self.state().taken_bytes);
+        loop {
+            until(&mut taking, true).await;
+            let since = Instant::now();
+            tokio::select! {
+                () = sleep(left) => {
+                    let now_taken = self.state().taken_bytes;
+                    if now_taken.saturating_sub(taken) < STUCK_BYTES {
+                        return;
+                    }
+                    (left, taken) = (STUCK_MAX, now_taken);
+                }
+                () = until(&mut taking, false) => left = left.saturating_sub(since.elapsed()),
+            }
+        }
+    }
+
+    /// A connection begins to take what waits.
+    pub(crate) fn taking(&self) -> Taking<'_> {
+        self.taking.send_replace(true);
+        Taking(self)
     }
 
     /// Something that waits for nothing. If there is no room for it, the session is over.
@@ -190,7 +249,7 @@ impl Queue {
             }
             let before = state.outgoing.bytes();
             state.outgoing.acknowledge(number)?;
-            state.outgoing.bytes() < before
+            state.note_taken(before)
         };
         if eased {
             self.eased.send_modify(|count| *count += 1);
@@ -200,24 +259,48 @@ impl Queue {
 
     /// A new connection, at whose other end everything up to this number has arrived.
     pub(crate) fn resume(&self, received: u64) -> Result<(), Impossible> {
-        self.state().outgoing.resume(received)?;
+        {
+            let mut state = self.state();
+            let before = state.outgoing.bytes();
+            state.outgoing.resume(received)?;
+            state.note_taken(before);
+        }
         self.eased.send_modify(|count| *count += 1);
         Ok(())
     }
 }
 
+/// Resolves when somebody takes what waits, or nobody does.
+async fn until(taking: &mut watch::Receiver<bool>, wanted: bool) {
+    // Whoever waits for this has the queue: the sender is there.
+    let _ = taking.wait_for(|taking| *taking == wanted).await;
+}
+
+/// What is larger than all that may wait counts as that: so it has room when nothing else waits.
+fn cost_of_payload(payload: &Bytes) -> usize {
+    (ENTRY_BYTES + payload.len()).min(DELIVER_BYTES_MAX)
+}
+
 fn cost_of(item: &Item) -> usize {
-    ENTRY_BYTES
-        + match item {
-            Item::Deliver { payload, .. } => payload.len(),
-            Item::Introduction(introduction) => introduction.sdp.len(),
-            Item::Place(_) | Item::Close { .. } | Item::Settings(_) => ENTRY_BYTES,
+    match item {
+        Item::Deliver { payload, .. } => cost_of_payload(payload),
+        Item::Introduction(introduction) => ENTRY_BYTES + introduction.sdp.len(),
+        Item::Place(_) | Item::Close { .. } | Item::Settings(_) | Item::Revoked(_) => {
+            2 * ENTRY_BYTES
         }
+    }
 }
 
 impl State {
     fn bytes(&self) -> usize {
         self.staged_bytes + self.outgoing.bytes()
+    }
+
+    /// Something may have been acknowledged since so much was not; true if it was.
+    fn note_taken(&mut self, unacknowledged: usize) -> bool {
+        let taken = unacknowledged.saturating_sub(self.outgoing.bytes());
+        self.taken_bytes += taken as u64;
+        taken > 0
     }
 
     fn stage(&mut self, link: Option<u32>, item: Item) {
@@ -286,6 +369,9 @@ impl State {
             }),
             Item::Introduction(introduction) => Body::Introduction(introduction),
             Item::Settings(settings) => Body::Settings(settings),
+            Item::Revoked(relay) => {
+                Body::RelayRevoked(RelayRevoked { relay_id: relay.to_string() })
+            }
         };
         // There was room for it when it was put in.
         if self.outgoing.push(body, cost.saturating_sub(ENTRY_BYTES)).is_err() {

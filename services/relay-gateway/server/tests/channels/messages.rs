@@ -121,10 +121,14 @@ async fn channels_and_voices_share_the_port() {
 }
 
 #[tokio::test]
-async fn a_relay_that_stops_says_so() {
+async fn a_relay_that_stops_says_so_when_its_last_words_are_through() {
     let world = World::start().await;
     let (mut terminal, mut link) = world.channel().await;
     world.platform.shutdown.cancel();
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    link.tx.try_send("goodbye".into()).unwrap();
+    assert_eq!(terminal.message().await, "goodbye");
+    world.media.end();
     terminal.closed().await;
     assert_eq!(soon("the end", link.rx.recv()).await, None);
 }

@@ -1,8 +1,11 @@
-//! A cable between a relay and its parent, whose bytes are counted, and which can be cut and mended.
+//! A cable between a relay and its parent, whose bytes are counted, and which can be thin, cut, and mended.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::{
@@ -15,6 +18,8 @@ use tokio_util::task::AbortOnDropHandle;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Whole,
+    /// So many bytes come through in a second, each way.
+    Thin(u32),
     /// Connections are closed, and new ones too.
     Cut,
     /// Nothing comes through, and nobody is told.
@@ -55,6 +60,10 @@ impl Cable {
 
     pub fn die(&self) {
         self.state.send_replace(State::Dead);
+    }
+
+    pub fn thin(&self, bytes_per_second: u32) {
+        self.state.send_replace(State::Thin(bytes_per_second));
     }
 
     pub fn mend(&self) {
@@ -103,8 +112,15 @@ async fn copy(
             return std::future::pending().await;
         }
         count.fetch_add(length as u64, Ordering::SeqCst);
-        if to.write_all(&buffer[..length]).await.is_err() {
-            return;
+        for piece in buffer[..length].chunks(1024) {
+            let state = *states.borrow_and_update();
+            if let State::Thin(rate) = state {
+                let time = Duration::from_secs_f64(piece.len() as f64 / f64::from(rate));
+                tokio::time::sleep(time).await;
+            }
+            if to.write_all(piece).await.is_err() {
+                return;
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use tributary_contracts::{
     terminal::v1::relay_message::Body as Said,
 };
 
-use crate::stage::Stage;
+use crate::stage::{Edge, Stage};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn terminals_at_every_level_are_in_the_same_meeting() {
@@ -40,7 +40,10 @@ async fn terminals_at_every_level_are_in_the_same_meeting() {
             }
         }
     }
-    office.shows("all are behind it", |status| status.participants == 4).await;
+    let paths: Vec<_> = joins.iter().map(|join| join.relay_path.join(" › ")).collect();
+    let desk = "The office › The floor › The desk";
+    assert_eq!(paths, ["The office", "The office › The floor", desk, desk]);
+    office.shows("all are behind it", |status| status.participants == Some(4)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,4 +122,70 @@ async fn who_is_not_attached_takes_nobody_in() {
     .await;
     office.cable.mend();
     desk.is_attached().await;
+}
+
+async fn has(edge: &Edge, participants: usize) {
+    let what = format!("{participants} are behind it");
+    edge.shows(&what, |status| status.participants == Some(participants)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_moves_from_relay_to_relay_is_at_one_of_them_only() {
+    let stage = Stage::start().await;
+    let office = stage.edge("office").await;
+    let parent = office.uplinks.unwrap();
+    let east = stage.edge_behind("east", parent).await;
+    let west = stage.edge_behind("west", parent).await;
+    let mut kim = east.enter("kim").await;
+    let own = kim.join(1).await.participant_id;
+    has(&east, 1).await;
+    for stays in [false, true] {
+        let mut earlier = Vec::new();
+        for (at, in_east, in_west) in [(&west, 0, 1), (&office, 0, 0), (&east, 1, 0)] {
+            let next = kim.again_at(&at.world.url).await;
+            let before = std::mem::replace(&mut kim, next);
+            if stays {
+                // Until the core has ended it.
+                earlier.push(before);
+            } else {
+                drop(before);
+            }
+            assert_eq!(kim.join(1).await.participant_id, own);
+            has(&east, in_east).await;
+            has(&west, in_west).await;
+            has(&office, 1).await;
+        }
+    }
+    // It is one stay, and they are told what all are told.
+    assert!(stage.registry.leaves.lock().unwrap().is_empty());
+    stage.announce("still here").await;
+    while !matches!(kim.next_event().await.body, Some(EventBody::Announcement(_))) {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_is_revoked_is_cut_off_by_whoever_it_is_attached_to() {
+    let stage = Stage::start().await;
+    let office = stage.edge("office").await;
+    let floor = stage.edge_behind("floor", office.uplinks.unwrap()).await;
+    let desk = stage.edge_behind("desk", floor.uplinks.unwrap()).await;
+    let (mut bob, mut kim) = (floor.enter("bob").await, desk.enter("kim").await);
+    bob.join(1).await;
+    kim.join(1).await;
+    stage.revoke("desk").await;
+    desk.shows("it knows", |status| status.revoked && status.attached.is_none()).await;
+    floor.shows("it is gone", |status| status.relays == 0).await;
+    while kim.next().await.is_some() {}
+    // Nobody else notices.
+    let number = stage.announce("for others").await;
+    loop {
+        let event = bob.next_event().await;
+        if matches!(event.body, Some(EventBody::Announcement(_))) {
+            assert_eq!(event.number, number);
+            break;
+        }
+    }
+    for edge in [&office, &floor] {
+        let status = edge.status.borrow().clone();
+        assert!(status.attached.is_some() && !status.revoked && status.resumed == 0, "{status:?}");
+    }
 }

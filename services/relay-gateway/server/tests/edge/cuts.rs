@@ -10,11 +10,13 @@ use tributary_contracts::{
         Operate, Ping, RefusalCode, relay_message::Body as Said, terminal_message::Body as Ask,
     },
 };
+use tributary_relay_gateway_server::{UplinkConfig, edge::config::Config as EdgeConfig};
 use tributary_terminal::{operations, protocol::Connection};
 
 use crate::{
+    cable::Cable,
     person::code,
-    stage::Stage,
+    stage::{Edge, Stage},
     world::{PATIENCE, eventually, meeting},
 };
 
@@ -92,6 +94,52 @@ async fn a_cable_that_is_dead_without_a_word_is_noticed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_takes_its_time_on_a_thin_cable_does_not_end_the_connection() {
+    let stage = Stage::start().await;
+    let edge = stage.edge("office").await;
+    let mut eve = edge.enter("eve").await;
+    eve.join(1).await;
+    edge.cable.thin(50_000);
+    let began = Instant::now();
+    let number = stage.announce(&"x".repeat(200_000)).await;
+    assert_eq!(eve.next_event().await.number, number);
+    assert!(began.elapsed() > Duration::from_secs(3), "it took its time");
+    let status = edge.status.borrow().clone();
+    assert!(status.attached.is_some() && status.resumed == 0, "{status:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_goes_on_only_where_it_was_begun() {
+    let stage = Stage::start().await;
+    // For all that the edge can know, another relay.
+    let other = Cable::to(stage.uplinks).await;
+    let url = other.url.clone();
+    let add = move |config: &mut EdgeConfig, _: &mut UplinkConfig| config.upstream.push(url);
+    let edge = stage.edge_as("office", stage.uplinks, |_| {}, add).await;
+    edge.is_attached().await;
+    let upstream = |edge: &Edge| edge.status.borrow().attached.clone().map(|to| to.upstream);
+    let first = upstream(&edge);
+    let mut eve = edge.enter("eve").await;
+    let own = eve.join(1).await.participant_id;
+    edge.cable.cut();
+    // The token of the session was not said there, or it would have gone on.
+    let said = eve.next().await.and_then(|message| message.body);
+    assert!(matches!(said, Some(Said::Draining(_))), "{said:?}");
+    edge.is_attached().await;
+    assert_ne!(upstream(&edge), first);
+    assert_eq!(edge.status.borrow().resumed, 0);
+    let eve = eve.again().await;
+    assert_eq!(eve.join(1).await.participant_id, own);
+    // Where it was begun it does.
+    other.cut();
+    edge.is_lost().await;
+    other.mend();
+    edge.is_attached().await;
+    assert_eq!(edge.status.borrow().resumed, 1);
+    assert!(eve.ask(Ask::Ping(Ping {})).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn while_it_is_lost_only_so_much_waits_and_pings_are_answered() {
     let stage = Stage::start().await;
     let edge = stage.edge("office").await;
@@ -147,7 +195,8 @@ async fn after_too_long_a_cut_terminals_come_again_by_themselves() {
     assert!(matches!(said, Some(Said::Draining(_))), "{said:?}");
     assert_eq!(eve.is_closed().await, Some(1012));
     edge.is_attached().await;
-    edge.shows("nothing is left", |status| status.participants == 0 && status.terminals == 0).await;
+    edge.shows("nothing is left", |status| status.participants == Some(0) && status.terminals == 0)
+        .await;
     let mut eve = eve.again().await;
     assert_eq!(eve.join(1).await.participant_id, own);
     stage.announce("again").await;

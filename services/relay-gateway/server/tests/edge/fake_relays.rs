@@ -26,6 +26,11 @@ impl Relays {
         self.tokens.lock().unwrap().insert(settings.relay_id.clone(), settings);
     }
 
+    /// True if nobody has come with that token yet.
+    pub fn expects(&self, token: &str) -> bool {
+        self.tokens.lock().unwrap().contains_key(token)
+    }
+
     pub fn revoke(&self, relay_id: &str) {
         self.known.lock().unwrap().remove(relay_id);
     }

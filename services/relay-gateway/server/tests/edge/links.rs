@@ -1,15 +1,18 @@
 //! Terminals behind one edge relay: they are in as if the core were theirs, and cost the uplink little.
 
+use prost::Message as _;
 use tributary_contracts::{
     event::v1::{Cause, OperationRefused, meeting_event::Body as EventBody},
     operation::v1::{CheckIn, operation::Body as Act},
     terminal::v1::{
-        ListMyMeetings, RefusalCode, relay_message::Body as Said, terminal_message::Body as Ask,
+        Introduce, ListMyMeetings, RefusalCode, RelayMessage, relay_message::Body as Said,
+        terminal_message::Body as Ask,
     },
 };
 
 use crate::{
     cable::Cable,
+    page::Offering,
     person::{Person, code},
     stage::Stage,
     world::{World, eventually, meeting},
@@ -27,7 +30,7 @@ async fn a_terminal_joins_through_its_relay_and_is_shown_there() {
     assert_eq!((join.relay_id.as_str(), join.relay_name.as_str()), ("office", "The office"));
     assert_eq!((join.relay_depth, join.relay_itself), (1, false));
     assert!(joined.roster.unwrap().participants.iter().any(|p| p.relay_id == "office"));
-    edge.shows("one is in", |status| status.participants == 1 && status.terminals == 1).await;
+    edge.shows("one is in", |status| status.participants == Some(1) && status.terminals == 1).await;
     assert!(
         eve.ask(Ask::ListMyMeetings(ListMyMeetings { identity_token: eve.token.clone() }))
             .await
@@ -83,14 +86,15 @@ async fn who_leaves_or_goes_is_out_at_the_core() {
     let (eve, bob) = (edge.enter("eve").await, edge.enter("bob").await);
     eve.join(1).await;
     bob.join(1).await;
-    edge.shows("both are in", |status| status.participants == 2).await;
+    edge.shows("both are in", |status| status.participants == Some(2)).await;
     let left = eve.ask(Ask::Leave(<_>::default())).await.unwrap();
     assert!(matches!(left, Said::Left(_)));
-    edge.shows("one has left", |status| status.participants == 1).await;
+    edge.shows("one has left", |status| status.participants == Some(1)).await;
     drop(bob);
     // After the time in which it may come back.
     eventually("the core says so", || stage.registry.leaves.lock().unwrap().len() == 2).await;
-    edge.shows("nobody is in", |status| status.participants == 0 && status.terminals == 0).await;
+    edge.shows("nobody is in", |status| status.participants == Some(0) && status.terminals == 0)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,4 +131,22 @@ async fn a_relay_that_ends_sends_its_terminals_elsewhere() {
         stage.registry.log(&meeting(1).to_string(), |log| log.roster()).participants.len(),
         2
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_on_a_data_channel_hears_that_its_relay_ends() {
+    let stage = Stage::start().await;
+    let edge = stage.edge("office").await;
+    let eve = Person::enter(&stage.core, "eve").await;
+    let (offering, sdp) = Offering::new().await;
+    let introduce = Introduce { relay_id: "office".to_owned(), sdp };
+    let introduced = eve.ask(Ask::Introduce(introduce)).await.unwrap();
+    let Said::Introduced(introduced) = introduced else { panic!("{introduced:?}") };
+    let mut page = offering.connect(&introduced.sdp);
+    let welcome = RelayMessage::decode(page.message().await.slice(1..)).unwrap().body;
+    assert!(matches!(welcome, Some(Said::Welcome(_))), "{welcome:?}");
+    edge.end();
+    let said = RelayMessage::decode(page.message().await.slice(1..)).unwrap().body;
+    assert!(matches!(said, Some(Said::Draining(_))), "{said:?}");
+    page.closed().await;
 }

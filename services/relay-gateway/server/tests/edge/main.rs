@@ -26,10 +26,23 @@ mod fake_relays;
 mod links;
 #[path = "../it/nats.rs"]
 mod nats;
+mod newer;
+mod outages;
+mod own;
+#[path = "../channels/terminal.rs"]
+mod page;
 #[path = "../media/peer.rs"]
 mod peer;
 #[path = "../it/person.rs"]
 mod person;
+mod proxy;
+#[path = "../it/raw.rs"]
+mod raw;
+mod savings;
+#[path = "../it/services.rs"]
+mod services;
 mod sound;
 mod stage;
+mod tls;
+mod versions;
 mod world;

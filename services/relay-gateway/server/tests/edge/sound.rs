@@ -27,7 +27,7 @@ use crate::{
 const SETTLING: Duration = Duration::from_millis(400);
 const QUIET: Duration = Duration::from_millis(700);
 
-async fn peer(person: &Person) -> Peer {
+pub async fn peer(person: &Person) -> Peer {
     let (offering, sdp) = Peer::offering(1).await;
     let answer = match person.ask(Ask::MediaOffer(MediaOffer { sdp })).await.unwrap() {
         Said::MediaAnswer(answer) => answer.sdp,
@@ -37,7 +37,7 @@ async fn peer(person: &Person) -> Peer {
 }
 
 /// Talks until it is dropped.
-fn talk(mut peer: Peer) -> AbortOnDropHandle<()> {
+pub fn talk(mut peer: Peer) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(async move {
         let mut frames = interval(Duration::from_millis(20));
         loop {
@@ -48,7 +48,7 @@ fn talk(mut peer: Peer) -> AbortOnDropHandle<()> {
 }
 
 /// From whom the next voice comes that goes up to the mixer.
-async fn heard_at_the_mixer(up: &mut Subscriber) -> Vec<u32> {
+pub async fn heard_at_the_mixer(up: &mut Subscriber) -> Vec<u32> {
     loop {
         let message = timeout(PATIENCE, up.next()).await.expect("nobody is heard").unwrap();
         let batch = SendBatch::decode(message.payload).unwrap();

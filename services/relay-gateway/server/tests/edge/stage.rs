@@ -5,24 +5,18 @@ use std::{net::SocketAddr, sync::Arc};
 use prost::Message as _;
 use tempfile::TempDir;
 use tokio::{
-    net::TcpListener,
     sync::watch,
     task::{AbortHandle, JoinSet},
 };
-use tokio_stream::wrappers::TcpListenerStream;
 use tributary_contracts::{
-    access::v1::{Role, access_service_server::AccessServiceServer},
-    credential::v1::{
-        credential_service_server::CredentialServiceServer,
-        relay_identity_service_server::RelayIdentityServiceServer,
-    },
+    access::v1::Role,
     event::v1::{Announcement, Audience, Cause, meeting_event::Body as EventBody},
-    registry::v1::registry_service_server::RegistryServiceServer,
     relay::v1::RelaySettings,
 };
+use tributary_identifiers::OrganisationId;
 use tributary_message_bus::{ControlBus, Subscriber, permissions::User};
 use tributary_relay_gateway_server::{
-    Config, Server,
+    Config, Server, UplinkConfig,
     edge::{self, Status},
 };
 use tributary_service_runtime::{Platform, PlatformConfig, Secret};
@@ -30,11 +24,11 @@ use tributary_service_runtime::{Platform, PlatformConfig, Secret};
 use crate::{
     cable::Cable,
     fake_access::{Access, Verdict},
-    fake_credential::Credential,
     fake_registry::Registry,
     fake_relays::Relays,
-    nats::{Nats, relay_user},
+    nats::Nats,
     person::Person,
+    services::Services,
     world::{World, eventually, meeting, scope},
 };
 
@@ -71,29 +65,18 @@ impl Stage {
 
     /// With sessions that are held for so many seconds.
     pub async fn start_holding(hold_seconds: u64) -> Self {
-        let nats = Nats::start();
-        let access = Arc::new(Access::default());
-        let credential = Arc::new(Credential::new(access.clone()));
-        let (registry, relays) = (Arc::new(Registry::default()), Arc::new(Relays::default()));
-        let mut tasks = JoinSet::new();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let services = format!("http://{}", listener.local_addr().unwrap());
-        let server = tonic::transport::Server::builder()
-            .add_service(CredentialServiceServer::from_arc(credential))
-            .add_service(RelayIdentityServiceServer::from_arc(relays.clone()))
-            .add_service(AccessServiceServer::from_arc(access.clone()))
-            .add_service(RegistryServiceServer::from_arc(registry.clone()))
-            .serve_with_incoming(TcpListenerStream::new(listener));
-        tasks.spawn(async { server.await.unwrap() });
+        Self::start_with(|uplink| uplink.hold_seconds = hold_seconds).await
+    }
 
-        let mut platform = PlatformConfig { nats: nats.config(&relay_user()), ..<_>::default() };
-        platform.services.credential.clone_from(&services);
-        platform.services.access_control.clone_from(&services);
-        platform.services.meeting_registry = services;
-        let platform = Platform::new(platform);
+    /// Relays attach to the core as this says.
+    pub async fn start_with(fill: impl FnOnce(&mut UplinkConfig)) -> Self {
+        let (nats, mut tasks) = (Nats::start(), JoinSet::new());
+        let services = Services::<Relays>::new();
+        let platform = services.serve(&nats, &mut tasks).await;
+        let Services { access, registry, relays, .. } = services;
         let mut config = Config { relay_id: "test".parse().unwrap(), ..local() };
         config.uplink.listen = "127.0.0.1:0".to_owned();
-        config.uplink.hold_seconds = hold_seconds;
+        fill(&mut config.uplink);
         let server = Server::load(config, platform.clone()).await.unwrap();
         let core = World { url: format!("http://{}", server.address().unwrap()) };
         let uplinks = server.uplink_address().unwrap().unwrap();
@@ -134,6 +117,17 @@ impl Stage {
         parent: SocketAddr,
         fill: impl FnOnce(&mut RelaySettings),
     ) -> Edge {
+        self.edge_as(name, parent, fill, |_, _| {}).await
+    }
+
+    /// The same, set up as `configure` says.
+    pub async fn edge_as(
+        &self,
+        name: &str,
+        parent: SocketAddr,
+        fill: impl FnOnce(&mut RelaySettings),
+        configure: impl FnOnce(&mut edge::config::Config, &mut UplinkConfig),
+    ) -> Edge {
         let mut settings = RelaySettings {
             relay_id: name.to_owned(),
             relay_name: format!("The {name}"),
@@ -144,7 +138,7 @@ impl Stage {
         fill(&mut settings);
         self.relays.expect(settings);
         let (cable, data) = (Cable::to(parent).await, tempfile::tempdir().unwrap());
-        let config = edge::config::Config {
+        let mut config = edge::config::Config {
             upstream: vec![cable.url.clone()],
             data_dir: data.path().join("relay"),
             enrolment_token: Secret::new(name),
@@ -153,6 +147,7 @@ impl Stage {
         };
         let mut relay = local();
         relay.uplink.listen = "127.0.0.1:0".to_owned();
+        configure(&mut config, &mut relay.uplink);
         let platform = Platform::new(PlatformConfig::default());
         let server = edge::Server::load(config, relay, platform.clone()).await.unwrap();
         let world = World { url: format!("http://{}", server.address().unwrap()) };
@@ -184,6 +179,14 @@ impl Stage {
     /// Somebody says something to all.
     pub async fn announce(&self, text: &str) -> u64 {
         self.emit(1, EventBody::Announcement(Announcement { text: text.to_owned() })).await
+    }
+
+    /// A relay is not accepted any more, and cores are told so.
+    pub async fn revoke(&self, relay_id: &str) {
+        self.relays.revoke(relay_id);
+        let credential = self.nats.connect(&User::Credential).await;
+        let relay = relay_id.parse().unwrap();
+        credential.publish_relay_changed(&OrganisationId::default(), &relay).await.unwrap();
     }
 
     /// What the core sends up to mixers.

@@ -83,13 +83,18 @@ impl Person {
 
     /// The same terminal by another connection.
     pub async fn again(&self) -> Self {
-        let (connection, pinger) = connect(&self.url).await;
+        self.again_at(&self.url).await
+    }
+
+    /// The same terminal by another relay.
+    pub async fn again_at(&self, url: &str) -> Self {
+        let (connection, pinger) = connect(url).await;
         Self {
             connection,
             key: self.key.clone(),
             session: self.session.clone(),
             token: self.token.clone(),
-            url: self.url.clone(),
+            url: url.to_owned(),
             pinger,
             sequence: AtomicU64::new(self.sequence.load(Ordering::SeqCst)),
         }
@@ -158,11 +163,13 @@ impl Person {
         self.connection.request(ask).await
     }
 
-    /// The next thing that the relay says by itself, but who speaks; `None` after the end.
+    /// The next thing that the relay says by itself, but who speaks and how its uplink is; `None` after
+    /// the end.
     pub async fn next(&mut self) -> Option<RelayMessage> {
         loop {
             let message = timeout(SOON, self.connection.next()).await.expect("nothing is said");
-            if !matches!(message, Some(RelayMessage { body: Some(Said::Speakers(_)), .. })) {
+            let body = message.as_ref().and_then(|message| message.body.as_ref());
+            if !matches!(body, Some(Said::Speakers(_) | Said::UplinkChanged(_))) {
                 return message;
             }
         }

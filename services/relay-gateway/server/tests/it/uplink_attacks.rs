@@ -111,7 +111,6 @@ async fn whoever_does_not_keep_to_the_protocol_is_cut_alone() {
         ("a loop", vec![numbered(1, open(1, &["evil", "test"]))]),
         ("hello again", vec![numbered(0, Up::Hello(Hello::default()))]),
         ("not numbered", vec![numbered(0, open(1, &["evil"]))]),
-        ("nothing", vec![AttachRequest { sequence: 1, ..<_>::default() }]),
         (
             "too large",
             vec![

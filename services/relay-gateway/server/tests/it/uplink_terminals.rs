@@ -7,8 +7,9 @@ use tributary_contracts::{
         Announcement, Audience, LeaveReason, ParticipantMuted, meeting_event::Body as EventBody,
     },
     relay::v1::{
-        CloseLink, FetchRequest, FetchRequestHead, PlaceAttach, PlaceSound, PlaceSwitch,
-        attach_request::Body as Up, fetch_request, fetch_response, place::Body as PlaceBody,
+        CarryRequest, CloseLink, FetchRequest, FetchRequestHead, PlaceAttach, PlaceSound,
+        PlaceSwitch, attach_request::Body as Up, fetch_request, fetch_response,
+        place::Body as PlaceBody,
     },
     terminal::v1::{
         Leave, MediaOffer, Ping, RefusalCode, SwitchMeeting, TerminalMessage,
@@ -18,6 +19,7 @@ use tributary_contracts::{
 use tributary_relay_gateway_server::Config;
 
 use crate::{
+    addresses::unique_local,
     neighbour::Neighbour,
     office::{Office, with_token},
     person::Person,
@@ -61,9 +63,11 @@ async fn they_join_by_their_relay_and_its_name_and_depth_are_known() {
         .map(|j| (&*j.relay_id, &*j.relay_name, j.relay_depth, j.relay_itself))
         .collect();
     assert_eq!(joins, [("office", "OFFICE", 1, false), ("leaf", "LEAF", 2, false)]);
-    // The address is the terminal's own, as its relay sees it.
-    let arrivals = world.credential.arrivals.lock().unwrap().clone();
-    assert!(arrivals.iter().all(|(_, address)| address == "192.0.2.44"), "{arrivals:?}");
+    // The names of the whole way are those that credential knows, too.
+    let joins = world.registry.joins.lock().unwrap().clone();
+    let ways: Vec<_> =
+        joins.iter().map(|join| (join.relay_path.join(" › "), &*join.core_relay_id)).collect();
+    assert_eq!(ways, [("OFFICE".to_owned(), "test"), ("OFFICE › LEAF".to_owned(), "test")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -308,8 +312,10 @@ async fn a_file_is_fetched_through_the_uplink_by_who_may() {
     let session = uplink.attached.session_token.clone();
     let (head, body) = fetch(&mut uplink.client, &session, path.clone(), &token).await.unwrap();
     assert_eq!((head.status, body.len()), (200, SIZE));
+    // In the relay's network, whatever it says.
     let decision = world.access.decisions.lock().unwrap().last().unwrap().clone();
-    assert_eq!(decision.client_address, "192.0.2.9");
+    let address: std::net::IpAddr = decision.client_address.parse().unwrap();
+    assert!(unique_local().contains(&address), "{address}");
     let (head, _) = fetch(&mut uplink.client, &session, path.clone(), "nonsense").await.unwrap();
     assert_eq!(head.status, 401);
     let outside = fetch(&mut uplink.client, &session, "/terminal/v1".to_owned(), &token).await;
@@ -334,4 +340,23 @@ async fn at_the_end_everybody_is_told_to_come_again() {
     assert_eq!(uplink.closed(eve.link).await, 1012);
     let ended = tokio::time::timeout(Duration::from_secs(10), uplink.ended()).await.unwrap();
     assert_eq!(ended.code(), tonic::Code::Unavailable);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sound_goes_on_until_everybody_has_been_told() {
+    let world = World::start().await;
+    world.open([1]);
+    let mut uplink = Office::known(&world, "office").attach().await;
+    let mut eve = Neighbour::enter(&mut uplink, "eve").await;
+    eve.join(&mut uplink, 1).await;
+    // It takes a while until what is said has arrived.
+    uplink.deafen();
+    world.end();
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let voices = tokio_stream::pending::<CarryRequest>();
+        let request = uplink.session_metadata(voices);
+        let carried = uplink.client.carry(request).await;
+        assert!(carried.is_ok(), "the sound ends before the telling: {:?}", carried.err());
+    }
 }

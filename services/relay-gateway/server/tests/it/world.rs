@@ -6,16 +6,11 @@ use std::{
 };
 
 use prost::Message as _;
-use tokio::{net::TcpListener, task::JoinSet};
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio::task::JoinSet;
 use tributary_contracts::{
-    access::v1::{Role, access_service_server::AccessServiceServer},
-    credential::v1::{
-        Revocation, credential_service_server::CredentialServiceServer,
-        relay_identity_service_server::RelayIdentityServiceServer, revocation::What,
-    },
+    access::v1::Role,
+    credential::v1::{Revocation, revocation::What},
     event::v1::{Audience, Cause, MeetingEvent, meeting_event::Body as EventBody},
-    registry::v1::registry_service_server::RegistryServiceServer,
 };
 use tributary_identifiers::{MeetingId, OrganisationId};
 use tributary_message_bus::{
@@ -24,7 +19,7 @@ use tributary_message_bus::{
     subjects::{self, MeetingScope},
 };
 use tributary_relay_gateway_server::{Config, Server, UplinkConfig};
-use tributary_service_runtime::{Platform, PlatformConfig};
+use tributary_service_runtime::Platform;
 use tributary_terminal::{Account, Target};
 
 use crate::{
@@ -32,7 +27,8 @@ use crate::{
     fake_credential::{Credential, seconds},
     fake_registry::Registry,
     fake_relays::Relays,
-    nats::{Nats, relay_user},
+    nats::Nats,
+    services::Services,
 };
 
 /// Nothing here takes this long unless it does not happen at all.
@@ -76,26 +72,10 @@ impl World {
 
     pub async fn start_with(config: Config) -> Self {
         let nats = Nats::start();
-        let access = Arc::new(Access::default());
-        let credential = Arc::new(Credential::new(access.clone()));
-        let registry = Arc::new(Registry::default());
-        let relays = Arc::new(Relays::default());
         let mut tasks = JoinSet::new();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let services = format!("http://{}", listener.local_addr().unwrap());
-        let server = tonic::transport::Server::builder()
-            .add_service(CredentialServiceServer::from_arc(credential.clone()))
-            .add_service(RelayIdentityServiceServer::from_arc(relays.clone()))
-            .add_service(AccessServiceServer::from_arc(access.clone()))
-            .add_service(RegistryServiceServer::from_arc(registry.clone()))
-            .serve_with_incoming(TcpListenerStream::new(listener));
-        tasks.spawn(async { server.await.unwrap() });
-
-        let mut platform = PlatformConfig { nats: nats.config(&relay_user()), ..<_>::default() };
-        platform.services.credential.clone_from(&services);
-        platform.services.access_control.clone_from(&services);
-        platform.services.meeting_registry = services;
-        let platform = Platform::new(platform);
+        let services = Services::<Relays>::new();
+        let platform = services.serve(&nats, &mut tasks).await;
+        let Services { access, credential, registry, relays } = services;
         let config = Config {
             relay_id: "test".parse().unwrap(),
             listen: ([127, 0, 0, 1], 0).into(),

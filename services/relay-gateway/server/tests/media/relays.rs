@@ -5,7 +5,7 @@ use tributary_contracts::{
     relay::v1::{CarriedSend, CarryRequest, ParticipantPlan, RoomPlan, RoutePlan},
 };
 use tributary_identifiers::ParticipantId;
-use tributary_relay_gateway_server::media::{MediaError, MediaHandle, UplinkId};
+use tributary_relay_gateway_server::media::{Figures, MediaError, MediaHandle, UplinkId};
 
 use crate::{
     edge::{Edge, figures_when},
@@ -109,6 +109,45 @@ async fn a_track_passes_the_uplink_once_for_all_behind_it() {
     assert_eq!(line.counts.frames_down() - down, 10);
     let each = floor.payload.len() as u64 + 28 + 12 + 16;
     assert_eq!(figures.delivered_bytes - before.delivered_bytes, 30 * each);
+}
+
+#[tokio::test]
+async fn in_the_middle_of_a_chain_is_counted_what_each_behind_it_would_have_cost_alone() {
+    let mut world = World::start(false).await;
+    let middle = Edge::start("middle", 1, false).await;
+    let last = Edge::start("last", 2, false).await;
+    let _above = middle.attach_to(&world.media).await;
+    let below = last.attach_to(&middle.media).await;
+    let mut peers = Vec::new();
+    for who in 1..=3 {
+        let place = last.attach(&middle.media, who.into(), who).await;
+        let carried = Some(middle.carried_from(&last));
+        world.media.attach(attaching(place, 1, who, carried)).await.unwrap();
+        peers.push(connect(&last.media, place, 3).await);
+    }
+    middle.figures_when(|f| f.carried == 3).await;
+    // Two of the three get it: the third has said it.
+    let floor = frame(TrackRole::Common, 0, &[3], &[]);
+    world.send_until_heard(1, &floor, &mut peers[0]).await;
+    let around = 28 + 12 + 16;
+    let each = floor.payload.len() as u64 + around;
+    let is_counted = |f: &Figures| {
+        let down = below.counts.frames_down();
+        down > 0 && f.carried_direct_bytes == down * 2 * each
+    };
+    let figures = middle.figures_when(is_counted).await;
+    assert_eq!(figures.delivered_bytes, 0, "nobody is at the relay itself");
+    assert_eq!(world.media.figures().carried_direct_bytes, 0, "a core relay has no uplink");
+
+    for _ in 0..10 {
+        peers[0].say(0);
+        tokio::time::sleep(FRAME).await;
+    }
+    last.figures_when(|f| f.heard_bytes == 10 * (50 + around)).await;
+    let taken = |f: &Figures| {
+        f.carried_frames_in > 0 && f.carried_heard_bytes == f.carried_frames_in * (50 + around)
+    };
+    assert_eq!(middle.figures_when(taken).await.heard_bytes, 0);
 }
 
 #[tokio::test]

@@ -85,6 +85,34 @@ fn an_uplink_gets_the_tracks_that_somebody_behind_it_is_to_hear() {
     assert_eq!(out(&mut meeting, &track(Track::Minus(id(9)), 0, &[11])), Out::default());
 }
 
+fn audiences(meeting: &mut Meeting<u32>, frame: &TrackFrame) -> Vec<(UplinkId, u64)> {
+    let mut found = Vec::new();
+    meeting.audiences(frame, &mut |uplink, people| found.push((uplink, people)));
+    found.sort();
+    found
+}
+
+#[test]
+fn an_audience_is_counted_by_who_gets_a_frame_and_not_by_who_is_there() {
+    let mut meeting = world();
+    let common = |sources: &[u32]| track(Track::Common, 0, sources);
+    assert_eq!(audiences(&mut meeting, &common(&[9])), [(EAST, 2), (WEST, 2)]);
+    // Nobody gets what they have said.
+    assert_eq!(audiences(&mut meeting, &common(&[11, 21, 22])), [(EAST, 1)]);
+    let exceptions = vec![
+        ParticipantPlan { participant: id(11), track: Some(Track::Minus(id(11))) },
+        ParticipantPlan { participant: id(12), track: None },
+    ];
+    let plan = RoutePlan { epoch: 1, version: 1, exceptions, ..RoutePlan::default() };
+    meeting.handle_plan(plan, Instant::now());
+    assert_eq!(audiences(&mut meeting, &common(&[9])), [(WEST, 2)]);
+    let minus = track(Track::Minus(id(11)), 0, &[9]);
+    assert_eq!(audiences(&mut meeting, &minus), [(EAST, 1)]);
+    let mut whisper = track(Track::Private(id(1)), 0, &[1]);
+    whisper.targets = [2, 12, 21, 22].map(id).to_vec();
+    assert_eq!(audiences(&mut meeting, &whisper), [(EAST, 1), (WEST, 2)]);
+}
+
 #[test]
 fn an_uplink_is_told_of_private_targets_behind_it_only() {
     let mut meeting = world();

@@ -51,10 +51,30 @@ impl Traffic {
     }
 }
 
+/// What has come over one connection, in bytes as in [`Traffic`].
+#[derive(Clone, Debug, Default)]
+pub struct Received(Arc<AtomicU64>);
+
+impl Received {
+    /// So far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// A TCP connection that counts.
 pub(super) struct CountedSocket {
     stream: TcpStream,
     traffic: Arc<Traffic>,
+    received: Received,
+}
+
+impl CountedSocket {
+    /// What comes over this one.
+    pub(super) fn received(&self) -> Received {
+        self.received.clone()
+    }
 }
 
 /// Sets what an uplink needs; a system that can't does without.
@@ -65,7 +85,7 @@ pub(super) fn prepare(stream: TcpStream, traffic: Arc<Traffic>) -> CountedSocket
     #[cfg(target_os = "linux")]
     let _ = socket.set_tcp_user_timeout(Some(SILENCE_MAX));
     tune(socket);
-    CountedSocket { stream, traffic }
+    CountedSocket { stream, traffic, received: Received::default() }
 }
 
 impl AsyncRead for CountedSocket {
@@ -78,6 +98,7 @@ impl AsyncRead for CountedSocket {
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         let count = buffer.filled().len().saturating_sub(before);
         self.traffic.received.fetch_add(count as u64, Ordering::Relaxed);
+        self.received.0.fetch_add(count as u64, Ordering::Relaxed);
         Poll::Ready(Ok(()))
     }
 }

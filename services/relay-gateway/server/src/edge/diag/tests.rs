@@ -10,18 +10,26 @@ use super::*;
 use crate::edge::{
     connect::Traffic,
     state::Status,
-    status::{self, Listener, Sources},
+    status::{self, Group, Listener, MediaBytes, OwnMeeting, Someone, Sources, Standing},
 };
 
 /// A relay's page on a port of this machine.
 async fn relay() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let status = Status { relay_id: "office".into(), participants: 7, ..Status::default() };
+    let status = Status { relay_id: "office".into(), participants: Some(7), ..Status::default() };
+    let people = vec![Someone { name: "canary-person".into(), ..Someone::default() }];
+    let meeting = OwnMeeting {
+        subject: "canary-subject".into(),
+        people: 1,
+        groups: vec![Group { people, ..Group::default() }],
+        ..OwnMeeting::at(Standing::In)
+    };
     let sources = Sources {
         status: watch::Sender::new(Arc::new(status)).subscribe(),
         traffic: Arc::new(Traffic::default()),
-        delivered_media: Arc::new(|| 0),
+        media: Arc::new(MediaBytes::default),
+        meeting: watch::Sender::new(Some(Arc::new(meeting))).subscribe(),
     };
     let at = Listener { address, tls: false };
     let router = status::routes(sources, &Config::default(), at, CancellationToken::new());
@@ -59,6 +67,7 @@ async fn a_bundle_has_what_helps_and_no_secret() {
     assert!(!text.contains("canary"), "{text}");
     assert_eq!(bundle["status"]["relay_id"], "office");
     assert_eq!(bundle["status"]["participants"], 7);
+    assert_eq!(bundle["status"]["meeting"]["people"], 1, "how many, and not who");
     assert_eq!(bundle["configuration"]["edge"]["enrolment_token"], "<secret>");
     assert_eq!(bundle["configuration"]["nats"]["url"], "nats://<removed>@nats.example:4222");
     let upstream = &bundle["network"]["upstreams"][0];

@@ -13,6 +13,8 @@ pub(super) struct Totals {
     pub(super) up: u64,
     pub(super) down: u64,
     pub(super) direct: u64,
+    /// What terminals have sent.
+    pub(super) direct_up: u64,
 }
 
 /// What was added in each second.
@@ -51,7 +53,7 @@ mod tests {
 
     #[test]
     fn seconds_hold_what_was_added_and_the_oldest_go_first() {
-        let totals = |n: u64| Totals { up: n, down: 10 * n, direct: 100 * n };
+        let totals = |n: u64| Totals { up: n, down: 10 * n, direct: 100 * n, direct_up: n };
         let mut history = History::new(totals(5));
         for n in 6..6 + SECONDS as u64 + 3 {
             history.note(totals(n));

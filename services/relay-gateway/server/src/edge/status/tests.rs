@@ -13,7 +13,7 @@ fn office() -> Status {
     Status {
         relay_id: "berlin-3".into(),
         relay_name: "Berlin office".into(),
-        limit_kbit: 4_000,
+        limit_kbit: Some(4_000),
         attached: Some(state::AttachedTo {
             upstream: "https://hub.example:443".into(),
             parent: hop("hub-eu", "Hub Europe"),
@@ -25,20 +25,22 @@ fn office() -> Status {
             clock_offset_us: -2_300,
         }),
         terminals: 96,
-        participants: 100,
+        participants: Some(100),
         relays: 1,
         last_error: Some(state::LastError {
             text: "nothing was heard from the parent for 2 s".into(),
             at_ms: unix_ms() - 1_260_000,
         }),
         delivered_bytes: 3_000_000,
+        heard_bytes: 1_000_000,
         ..Status::default()
     }
 }
 
 /// Five minutes with three speakers, a pause and a short cut.
 fn minutes() -> (History, Totals) {
-    let mut totals = Totals { up: 9_000_000, down: 40_000_000, direct: 1_800_000_000 };
+    let mut totals =
+        Totals { up: 9_000_000, down: 40_000_000, direct: 1_800_000_000, direct_up: 700_000_000 };
     let mut history = History::new(totals);
     for second in 0..history::SECONDS as u64 {
         let wave = (second * 37 + second * second * 11) % 1_900;
@@ -52,15 +54,34 @@ fn minutes() -> (History, Totals) {
     (history, totals)
 }
 
+/// What the relay's own participant sees: with names that would like to be more than text.
+fn meeting() -> OwnMeeting {
+    let someone = |name: &str| Someone { name: name.into(), ..Someone::default() };
+    let head = Someone { itself: true, muted: true, ..someone("Berlin office") };
+    let people = vec![head, Someone { speaking: true, ..someone("<b>Ada</b>") }];
+    let own = Group {
+        relay_id: "berlin-3".into(),
+        relay_name: "Berlin office".into(),
+        own: true,
+        people,
+    };
+    let subject = "<script>alert(1)</script>".into();
+    OwnMeeting { subject, people: 1, groups: vec![own], ..OwnMeeting::at(Standing::In) }
+}
+
 fn board(status: Status) -> Board {
     let (history, totals) = minutes();
     let traffic = Arc::new(Traffic::default());
     traffic.count_for_test(totals.up, totals.down);
-    let media = totals.direct - status.delivered_bytes;
+    let media = MediaBytes {
+        down: totals.direct - status.delivered_bytes,
+        up: totals.direct_up - status.heard_bytes,
+    };
     let sources = Sources {
         status: watch::Sender::new(Arc::new(status)).subscribe(),
         traffic,
-        delivered_media: Arc::new(move || media),
+        media: Arc::new(move || media),
+        meeting: watch::Sender::new(Some(Arc::new(meeting()))).subscribe(),
     };
     Board { sources, history: Arc::new(Mutex::new(history)) }
 }
@@ -98,11 +119,16 @@ async fn the_numbers_are_those_of_the_relay_and_the_saving_follows_from_them() {
     assert_eq!(report.delivered_bytes, totals.direct);
     assert_eq!(report.saved_bytes, i64::try_from(totals.direct - totals.down).unwrap());
     assert!(report.saved.contains("saved (9"), "{}", report.saved);
+    assert_eq!(report.heard_bytes, totals.direct_up);
+    assert_eq!(report.saved_up_bytes, i64::try_from(totals.direct_up - totals.up).unwrap());
+    assert!(report.saved_up.contains("saved (9"), "{}", report.saved_up);
     assert_eq!(report.history, history.seconds());
     let attached = report.attached_to.unwrap();
     assert_eq!((report.attached, attached.rtt_ms), (true, Some(18.42)));
     assert_eq!(attached.path[0].relay_name, "Core");
-    assert_eq!((report.participants, report.terminals, report.relays), (100, 96, 1));
+    assert_eq!((report.participants, report.terminals, report.relays), (Some(100), 96, 1));
+    assert_eq!((report.limit_kbit, report.advice), (Some(4_000), None));
+    assert_eq!(report.meeting, Some(meeting()));
     assert_eq!(report.last_error.unwrap(), "nothing was heard from the parent for 2 s");
 }
 
@@ -113,19 +139,38 @@ async fn a_relay_that_has_saved_nothing_says_so() {
     let sources = Sources {
         status: watch::Sender::new(Arc::new(Status::default())).subscribe(),
         traffic,
-        delivered_media: Arc::new(|| 100),
+        media: Arc::new(|| MediaBytes { down: 100, up: 3 }),
+        meeting: watch::Sender::new(None).subscribe(),
     };
-    let report = Report::new(&Status::default(), &sources.totals(), Vec::new(), 0);
-    assert_eq!((report.saved_bytes, report.attached), (-4_900, false));
+    let report = Report::new(&Status::default(), &sources.totals(), None, Vec::new(), 0);
+    assert_eq!((report.saved_bytes, report.saved_up_bytes, report.attached), (-4_900, -7, false));
     assert!(report.saved.starts_with("Nothing saved yet"), "{}", report.saved);
+    assert_eq!((report.participants, report.limit_kbit), (None, None), "nobody has said so");
+    assert!(report.advice.unwrap().contains("one-time token"));
+}
+
+#[test]
+fn without_an_uplink_a_meeting_is_shown_as_of_before_and_never_to_support() {
+    let own = Some(meeting());
+    let totals = Totals::default();
+    let report = Report::new(&Status::default(), &totals, own.clone(), Vec::new(), 0);
+    let shown = report.meeting.unwrap();
+    assert_eq!((shown.standing, shown.words.as_str()), (Standing::Lost, Standing::Lost.words()));
+    assert!(shown.groups[0].people.iter().all(|someone| !someone.speaking));
+    let report = Report::new(&office(), &totals, own, Vec::new(), 0).without_people();
+    let text = serde_json::to_string(&report).unwrap();
+    assert!(!text.contains("Ada") && !text.contains("alert"), "{text}");
+    assert_eq!(report.meeting.unwrap().people, 1);
 }
 
 #[tokio::test]
 async fn others_see_nothing_unless_the_page_is_open_to_them() {
-    for path in ["/status", "/status.json", "/status/page.js", "/status/page.css"] {
+    let files = ["/status/page.js", "/status/meeting.js", "/status/page.css"];
+    for path in ["/status", "/status.json"].into_iter().chain(files) {
         let (status, _, body) = get(false, path, FAR, "en").await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
-        assert!(body.contains("edge.status_on_lan = true") && !body.contains("Berlin"), "{body}");
+        assert!(body.contains("edge.status_on_lan = true"), "{body}");
+        assert!(!body.contains("Berlin") && !body.contains("Ada"), "{body}");
         assert_eq!(get(true, path, FAR, "en").await.0, StatusCode::OK, "{path}");
         assert_eq!(get(false, path, NEAR, "en").await.0, StatusCode::OK, "{path}");
     }
@@ -140,7 +185,7 @@ async fn the_page_loads_nothing_from_elsewhere_and_speaks_two_languages() {
         assert!(body.contains(&format!("<html lang=\"{spoken}\">")), "{body}");
         let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
-        for text in [body.as_str(), STYLE, SCRIPT] {
+        for text in [body.as_str(), STYLE, SCRIPT, MEETING_SCRIPT] {
             let text = text.replace("http://www.w3.org/2000/svg", "");
             assert!(!text.contains("http:") && !text.contains("https:"), "{text}");
         }
@@ -165,9 +210,30 @@ fn every_text_is_there_in_both_languages() {
     let english = dictionary("en");
     assert!(english.len() > 25, "{english:?}");
     for key in &english {
-        let used = SCRIPT.contains(&format!("text.{key}"));
+        let asked = format!("text.{key}");
+        let used = [SCRIPT, MEETING_SCRIPT].iter().any(|script| script.contains(&asked));
         assert!(used || PAGE.contains(&format!("data-text=\"{key}\"")), "{key} is not used");
     }
     let chinese = dictionary("\"zh-CN\"");
     assert!(english.is_subset(&chinese), "{:?}", english.difference(&chinese));
+}
+
+#[test]
+fn what_people_have_chosen_goes_into_the_page_as_text_only() {
+    for script in [SCRIPT, MEETING_SCRIPT] {
+        for way in ["innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval("] {
+            assert!(!script.contains(way), "{way}");
+        }
+    }
+}
+
+#[test]
+fn the_page_has_words_for_everything_that_can_become_of_the_relays_own_meeting() {
+    for standing in Standing::ALL {
+        let name = serde_json::to_string(&standing).unwrap();
+        let name = name.trim_matches('"');
+        let known = [format!("\"{name}\": "), format!(" {name}: ")];
+        assert!(known.iter().any(|known| MEETING_SCRIPT.contains(known.as_str())), "{name}");
+        assert!(standing.words().ends_with('.'), "{name}");
+    }
 }

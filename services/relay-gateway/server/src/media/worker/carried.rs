@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use tributary_contracts::{
     media::v1 as media,
-    relay::v1::{CarriedTracks, CarryRequest, CarryResponse},
+    relay::v1::{CarriedTracks, CarryRequest, CarryResponse, RoutePlan},
 };
 use tributary_identifiers::ParticipantId;
 use tributary_relay_gateway_core::{Dropped, UplinkId};
 
 use super::{
     super::{
-        figures::{Figures, publish},
+        figures::{FRAME_OVERHEAD_BYTES, Figures, publish},
         latency::unix_us,
         meetings::{MeetingKey, Meetings, Topic},
         ports::Arrived,
@@ -22,10 +22,10 @@ use super::{
     Worker,
 };
 
-/// Plans that wait for whom they are for.
-const EARLY_PLANS_MAX: usize = 4_096;
 /// Messages of one relay taken in a row, before others get their turn.
 const MESSAGES_PER_TURN: usize = 16;
+/// The same of plans, in bytes.
+const PLAN_BYTES_PER_TURN: usize = 64 << 10;
 
 /// Voices that entered a relay longer ago are not passed on: their way down is still before them, and
 /// nothing is to be heard that is older than a second.
@@ -62,9 +62,13 @@ impl Worker {
     /// True if more is waiting.
     fn take_parent(&mut self, now: Instant) -> bool {
         let Some(lanes) = self.parent.clone() else { return false };
+        let (plans, more) = lanes.take_plans(PLAN_BYTES_PER_TURN);
+        for (meeting_id, plan) in plans {
+            self.take_parents_plan(meeting_id, plan, now);
+        }
         for _ in 0..MESSAGES_PER_TURN {
             let Some(Arrived { message, offset_us }) = lanes.from_parent.pop(now) else {
-                return false;
+                return more;
             };
             let CarryResponse { tracks } = message;
             for carried in tracks {
@@ -75,19 +79,8 @@ impl Worker {
     }
 
     fn take_carried_tracks(&mut self, carried: CarriedTracks, offset_us: i64, now: Instant) {
-        let CarriedTracks { meeting_id, batch, plan } = carried;
-        let Some(key) = self.meetings.by_number(meeting_id) else {
-            // The plan may come before whom it is for.
-            if let Some(plan) = plan
-                && self.early_plans.len() < EARLY_PLANS_MAX
-            {
-                self.early_plans.insert(meeting_id, plan);
-            }
-            return;
-        };
-        if let Some(plan) = plan {
-            self.take_plan(Topic::Parent(key), plan, now);
-        }
+        let CarriedTracks { meeting_id, batch, .. } = carried;
+        let Some(key) = self.meetings.by_number(meeting_id) else { return };
         let Some(mut batch) = batch else { return };
         self.figures.parent_frames_in += batch.frames.len() as u64;
         let Some(meeting) = self.meetings.get_mut(key) else { return };
@@ -102,9 +95,16 @@ impl Worker {
         self.take_tracks(Topic::Parent(key), batch, now);
     }
 
+    fn take_parents_plan(&mut self, meeting_id: u64, plan: RoutePlan, now: Instant) {
+        match self.meetings.by_number(meeting_id) {
+            Some(key) => self.take_plan(Topic::Parent(key), plan, now),
+            None => self.early_plans.keep(meeting_id, plan, now),
+        }
+    }
+
     /// A meeting is open here now: its plan may have come before.
     pub(super) fn take_early_plan(&mut self, key: MeetingKey, meeting_id: u64, now: Instant) {
-        if let Some(plan) = self.early_plans.remove(&meeting_id) {
+        if let Some(plan) = self.early_plans.take(meeting_id) {
             self.take_plan(Topic::Parent(key), plan, now);
         }
     }
@@ -229,8 +229,12 @@ impl Hearing<'_> {
         now: Instant,
     ) {
         let Some(meeting) = self.meetings.get_mut(key) else { return };
+        let bytes = frame.payload.len() as u64 + FRAME_OVERHEAD_BYTES;
         let taken = wire::voice(frame, ingress_us, targets)
             .map(|voice| meeting.handle_carried(self.id, voice, targets, now));
+        if let Some(Ok(())) = taken {
+            self.figures.carried_heard_bytes += bytes;
+        }
         let counted = match taken {
             Some(Ok(())) => &mut self.figures.carried_frames_in,
             Some(Err(Dropped::Unknown | Dropped::Foreign)) => {

@@ -63,6 +63,10 @@ impl Worker {
             }
             Command::SetAttached { attached, done } => {
                 self.meetings.set_attached(attached, Instant::now());
+                if !attached {
+                    // On the next stream all are told again.
+                    self.early_plans.clear();
+                }
                 self.tell_all_plans();
                 // Nobody waits for it any more.
                 let _ = done.send(());

@@ -116,7 +116,7 @@ impl Worker {
         let Some(meeting) = meetings.get_mut(key) else { return };
         let meeting_id = meeting.meeting_id;
         let private = matches!(frame.track, Track::Private(_));
-        let mut delivered = false;
+        let (mut delivered, mut passed_on) = (false, false);
         let crowded = meeting.core.handle_track(frame, now, &mut |exit| {
             let (id, delivery) = match exit {
                 Exit::Terminal(id, delivery) => (id, delivery),
@@ -127,6 +127,7 @@ impl Worker {
                     return;
                 }
                 Exit::Uplink(id, targets) => {
+                    passed_on = true;
                     let frame = wire::passed_on(frame, targets, ingress_us);
                     return uplinks.collect(id, meeting_id, frame);
                 }
@@ -160,6 +161,21 @@ impl Worker {
             let path = if frame.sources.len() == 1 { &mut self.lone } else { &mut self.mixed };
             path.record(ingress_us, unix_us());
         }
+        if passed_on {
+            self.note_direct(key, frame);
+        }
+    }
+
+    /// At an edge relay: without it everybody to whom a relay takes the frame would have got it over the
+    /// internet.
+    fn note_direct(&mut self, key: MeetingKey, frame: &TrackFrame) {
+        let Self { meetings, uplinks, parent: Some(_), .. } = self else { return };
+        let Some(meeting) = meetings.get_mut(key) else { return };
+        let (meeting_id, bytes) =
+            (meeting.meeting_id, frame.payload.len() as u64 + FRAME_OVERHEAD_BYTES);
+        meeting.core.audiences(frame, &mut |id, people| {
+            uplinks.note_direct(id, meeting_id, people * bytes);
+        });
     }
 
     pub(super) fn take_plan(&mut self, topic: Topic, plan: relay::RoutePlan, now: Instant) {

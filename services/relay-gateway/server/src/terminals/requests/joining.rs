@@ -201,6 +201,8 @@ impl Session {
             held: join.held,
             relay_depth: self.origin.depth,
             relay_itself: self.origin.own,
+            relay_path: self.origin.path.clone(),
+            core_relay_id: self.shared.relay.to_string(),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Links as connections of this relay.
 
 use std::{
-    net::IpAddr,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -15,7 +14,7 @@ use tokio::{
 use tributary_contracts::relay::v1::OpenLink;
 use tributary_identifiers::RelayId;
 
-use super::AtCore;
+use super::{AtCore, addresses::address_of};
 use crate::{
     media::UplinkId,
     terminals::{
@@ -115,15 +114,21 @@ impl AtCore {
         }
         let relay = path.last()?.clone();
         let settings = self.shared.relays.settings(&relay)?;
+        // As credential tells them, not as the link does.
+        let name_of = |relay| Some(self.shared.relays.settings(relay)?.relay_name);
+        let names: Vec<String> = path.iter().map(name_of).collect::<Option<_>>()?;
         let room = settings.room.then(|| relay.room_id());
-        let address: IpAddr = open.client_address.parse().ok()?;
+        let address = address_of(&child.relay, &open.client_address);
+        let (link, said) = (open.link_id, &open.client_address);
+        tracing::debug!(%relay, link, %said, counts_as = %address, "a link is opened");
         let carriage = Carriage { child: child.clone(), link: open.link_id, room };
         let origin = Origin {
             relay,
-            relay_name: settings.relay_name,
+            relay_name: names.last()?.clone(),
             depth: u32::try_from(path.len()).ok()?,
+            path: names,
             own: open.own,
-            address: address.to_canonical(),
+            address,
             carriage: Some(carriage.clone()),
         };
         Some((origin, carriage, path))

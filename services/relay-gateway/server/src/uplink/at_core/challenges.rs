@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use moka::sync::Cache;
+use moka::{policy::EvictionPolicy, sync::Cache};
 use tributary_join_credential::RELAY_CHALLENGE_LENGTH;
 
 const LIFE: Duration = Duration::from_secs(60);
-/// Challenges that wait for their answer; with more, the oldest are no good any more.
-const CHALLENGES_MAX: u64 = 100_000;
+/// Challenges that wait for their answer; with more, the oldest are no good any more. One address gets 200
+/// a second at most, and a relay answers within seconds: to make it too late takes hundreds of addresses.
+const CHALLENGES_MAX: u64 = 200_000;
 
 type Challenge = [u8; RELAY_CHALLENGE_LENGTH];
 
@@ -16,11 +17,17 @@ pub(super) struct Challenges(Cache<Challenge, Instant>);
 
 impl Default for Challenges {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(CHALLENGES_MAX).time_to_live(LIFE).build())
+        Self::at_most(CHALLENGES_MAX)
     }
 }
 
 impl Challenges {
+    fn at_most(challenges: u64) -> Self {
+        let cache = Cache::builder().max_capacity(challenges).time_to_live(LIFE);
+        // The usual policy would keep those that are there, and drop what is new.
+        Self(cache.eviction_policy(EvictionPolicy::lru()).build())
+    }
+
     /// A new one.
     pub(super) fn make(&self) -> Result<Vec<u8>, getrandom::Error> {
         let mut challenge = [0; RELAY_CHALLENGE_LENGTH];
@@ -48,5 +55,18 @@ mod tests {
         assert!(challenges.spend(&one) && !challenges.spend(&one));
         assert!(challenges.spend(&other));
         assert!(!challenges.spend(&[0; RELAY_CHALLENGE_LENGTH]) && !challenges.spend(&[]));
+    }
+
+    #[test]
+    fn whoever_asks_for_many_keeps_nobody_else_from_answering() {
+        let challenges = Challenges::at_most(100);
+        let first = challenges.make().unwrap();
+        for _ in 0..2_000 {
+            challenges.make().unwrap();
+        }
+        let newest: Vec<_> = (0..50).map(|_| challenges.make().unwrap()).collect();
+        challenges.0.run_pending_tasks();
+        assert!(!challenges.spend(&first), "the oldest makes room");
+        assert!(newest.iter().all(|challenge| challenges.spend(challenge)));
     }
 }

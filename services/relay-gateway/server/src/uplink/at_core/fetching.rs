@@ -1,9 +1,6 @@
 //! HTTP requests of terminals behind relays: to the same routes as those that come directly.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
 use futures_util::TryStreamExt as _;
@@ -12,7 +9,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tower::ServiceExt as _;
 use tributary_contracts::relay::v1::{FetchHeader, FetchRequestHead, FetchResponseHead};
+use tributary_identifiers::RelayId;
 
+use super::addresses::address_of;
 use crate::uplink::{Child, FetchBody, fetch};
 
 /// What of a request counts; nothing that says where it comes from.
@@ -42,7 +41,7 @@ pub(super) async fn fetch(
     head: FetchRequestHead,
     body: FetchBody,
 ) -> Result<(FetchResponseHead, FetchBody), Status> {
-    let request = request(head, body)?;
+    let request = request(&child.relay, head, body)?;
     let response = match router.oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
@@ -54,12 +53,16 @@ pub(super) async fn fetch(
     Ok((head, fetch::copy(child, body)))
 }
 
-fn request(head: FetchRequestHead, body: FetchBody) -> Result<Request<Body>, Status> {
+fn request(
+    relay: &RelayId,
+    head: FetchRequestHead,
+    body: FetchBody,
+) -> Result<Request<Body>, Status> {
     let malformed = |what: &str| Status::invalid_argument(format!("{what} can't be used"));
     if !fetch::is_of_a_meeting(&head.path) {
         return Err(malformed("path"));
     }
-    let address: IpAddr = head.client_address.parse().map_err(|_| malformed("client_address"))?;
+    let address = address_of(relay, &head.client_address);
     let method: Method = head.method.parse().map_err(|_| malformed("method"))?;
     let mut request = Request::new(Body::from_stream(ReceiverStream::new(body)));
     *request.method_mut() = method;
@@ -138,13 +141,15 @@ mod tests {
             text.extend_from_slice(&piece.unwrap());
         }
         let text = String::from_utf8(text).unwrap();
-        assert_eq!(text, r#"7 192.0.2.7 ["authorization"] ab"#);
+        let address = address_of(&"edge".parse().unwrap(), "192.0.2.7");
+        assert_eq!(text, format!(r#"7 {address} ["authorization"] ab"#));
     }
 
     #[tokio::test]
     async fn what_is_not_of_a_meeting_is_not_asked() {
+        let relay = "edge".parse().unwrap();
         for path in ["/", "/status", "/meetings/../x"] {
-            let refused = request(head(path, &[]), mpsc::channel(1).1).unwrap_err();
+            let refused = request(&relay, head(path, &[]), mpsc::channel(1).1).unwrap_err();
             assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{path}");
         }
     }

@@ -29,6 +29,11 @@ impl AtCore {
                     None => changes = None,
                 },
                 _ = look.tick() => self.look_up_all().await,
+                incomplete = self.shared.relays.incomplete() => {
+                    for relay in incomplete {
+                        self.look_up(&relay).await;
+                    }
+                }
                 // Something may have been told while the connection was down.
                 Ok(()) = link.changed() => self.look_up_all().await,
             }
@@ -66,6 +71,9 @@ impl AtCore {
     /// A relay was revoked: it is cut off wherever it is, and everybody behind it.
     fn cut_off(&self, relay: &RelayId) {
         tracing::info!(%relay, "relay revoked");
+        for by in self.shared.relays.behind_which(relay) {
+            by.revoke_behind(relay);
+        }
         for own in self.shared.relays.forget(relay) {
             own.end(not_known());
         }

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::Notify;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Code, Status};
 use tributary_contracts::registry::v1::SetReachableRequest;
@@ -20,6 +23,8 @@ use crate::{
 
 /// Participants that one request names.
 const PARTICIPANTS_MAX: usize = 4_096;
+/// Between two changes that are told: what was changed back meanwhile is not told.
+const CHANGES_INTERVAL: Duration = Duration::from_secs(1);
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 const RETRY_LONGEST: Duration = Duration::from_secs(5);
 
@@ -34,7 +39,7 @@ pub(super) struct Reachability {
 impl Reachability {
     pub(super) fn start(shared: Arc<Shared>, child: Arc<Child>) -> Self {
         let changed = Arc::new(Notify::new());
-        let teller = Teller { shared, child, told: BTreeSet::new() };
+        let teller = Teller { shared, child, told: BTreeSet::new(), told_at: None };
         let task = tokio::spawn(teller.run(changed.clone()));
         Self { changed, _task: AbortOnDropHandle::new(task) }
     }
@@ -50,6 +55,8 @@ struct Teller {
     child: Arc<Child>,
     /// Who is away, as far as the registry has heard.
     told: BTreeSet<Who>,
+    /// When it was told something last.
+    told_at: Option<Instant>,
 }
 
 impl Teller {
@@ -59,6 +66,10 @@ impl Teller {
             if self.bring_up_to_date().await {
                 pause = RETRY_FIRST;
                 changed.notified().await;
+                // The child says what it likes as often as it likes.
+                if let Some(told_at) = self.told_at {
+                    sleep_until(told_at + CHANGES_INTERVAL).await;
+                }
             } else {
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(RETRY_LONGEST);
@@ -114,6 +125,7 @@ impl Teller {
                     relay_session_id: self.shared.relay_session.to_string(),
                     reachable,
                 };
+                self.told_at = Some(Instant::now());
                 let told = self.shared.upstream.set_reachable(request).await;
                 if !is_heard(&told) {
                     all_told = false;

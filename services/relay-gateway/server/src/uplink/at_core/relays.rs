@@ -2,14 +2,17 @@
 //! introductions to them.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, hash_map::Entry},
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use ipnet::IpNet;
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::timeout,
+};
 use tonic::Status;
 use tributary_contracts::{
     credential::v1::RelayIdentity,
@@ -35,7 +38,8 @@ const SUGGESTED_MAX: usize = 4;
 
 struct Known {
     settings: RelaySettings,
-    prefixes: Vec<IpNet>,
+    /// None: they are to be asked for.
+    prefixes: Option<Vec<IpNet>>,
 }
 
 struct Via {
@@ -62,18 +66,22 @@ pub(crate) enum IntroductionError {
 
 /// All of them.
 #[derive(Default)]
-pub(crate) struct Relays(Mutex<State>);
+pub(crate) struct Relays {
+    state: Mutex<State>,
+    incomplete: Notify,
+}
 
 impl Relays {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What credential says about a relay that is there, or comes.
     pub(super) fn know(&self, relay: &RelayId, identity: &RelayIdentity) {
         let prefixes = identity.prefixes.iter().filter_map(|prefix| prefix.parse().ok()).collect();
         let settings = identity.settings.clone().unwrap_or_default();
-        self.state().known.insert(relay.clone(), Known { settings, prefixes });
+        let known = Known { settings, prefixes: Some(prefixes) };
+        self.state().known.insert(relay.clone(), known);
     }
 
     /// A relay is attached: from now on it is there and nowhere else. False if its session is over
@@ -89,7 +97,20 @@ impl Relays {
             earlier.end(replaced());
         }
         state.vias.insert(child.uplink, Via { child: child.clone(), relays });
+        // While it was being let in, the end of another session may have taken what was known of it.
+        if let Entry::Vacant(place) = state.known.entry(child.relay.clone()) {
+            place.insert(Known { settings: child.settings(), prefixes: None });
+            self.incomplete.notify_one();
+        }
         true
+    }
+
+    /// Waits until there are relays whose networks are to be asked for.
+    pub(super) async fn incomplete(&self) -> Vec<RelayId> {
+        self.incomplete.notified().await;
+        let state = self.state();
+        let incomplete = state.known.iter().filter(|(_, known)| known.prefixes.is_none());
+        incomplete.map(|(relay, _)| relay.clone()).collect()
     }
 
     /// A relay has attached to one that is behind this uplink: from now on it is there and nowhere
@@ -151,6 +172,14 @@ impl Relays {
         via.map(|via| via.child.clone())
     }
 
+    /// The uplinks of other relays that a relay is behind.
+    pub(super) fn behind_which(&self, relay: &RelayId) -> Vec<Arc<Child>> {
+        let state = self.state();
+        let others = state.vias.values().filter(|via| via.child.relay != *relay);
+        let by = others.filter(|via| via.relays.contains(relay));
+        by.map(|via| via.child.clone()).collect()
+    }
+
     /// A relay is not what it was any more. Says which sessions are its own: they are to be ended.
     pub(super) fn forget(&self, relay: &RelayId) -> Vec<Arc<Child>> {
         let mut state = self.state();
@@ -165,7 +194,8 @@ impl Relays {
         for via in state.vias.values().filter(|via| via.child.lost_since().is_none()) {
             for relay in &via.relays {
                 let Some(known) = state.known.get(relay) else { continue };
-                let holding = known.prefixes.iter().filter(|prefix| prefix.contains(&address));
+                let prefixes = known.prefixes.iter().flatten();
+                let holding = prefixes.filter(|prefix| prefix.contains(&address));
                 if let Some(length) = holding.map(IpNet::prefix_len).max() {
                     let relay_name = known.settings.relay_name.clone();
                     suited

@@ -101,6 +101,7 @@ async fn what_was_not_acknowledged_comes_again() {
 #[tokio::test(start_paused = true)]
 async fn a_child_that_takes_nothing_is_cut_and_one_that_is_slow_is_not() {
     let queue = Queue::default();
+    let _taking = queue.taking();
     let piece = Bytes::from(vec![0; 64 << 10]);
     let mut pieces = 0;
     // Slow: what is taken is acknowledged a bit later.
@@ -133,6 +134,7 @@ async fn a_child_that_takes_nothing_is_cut_and_one_that_is_slow_is_not() {
 #[tokio::test(start_paused = true)]
 async fn a_child_that_takes_a_little_now_and_then_is_cut_all_the_same() {
     let queue = Queue::default();
+    let _taking = queue.taking();
     let small = Bytes::from(vec![0; 4 << 10]);
     while queue.state().bytes() + small.len() + ENTRY_BYTES <= DELIVER_BYTES_MAX {
         queue.deliver(1, small.clone(), Audience::One).await.unwrap();
@@ -163,4 +165,83 @@ fn what_must_not_wait_has_room_until_all_of_it_is_used() {
         assert!(pushed < UNACKNOWLEDGED_BYTES_MAX);
     }
     assert!(pushed > 10_000 && queue.is_over() && queue.next().is_none());
+}
+
+#[tokio::test]
+async fn a_message_larger_than_the_bound_passes_when_nothing_else_waits() {
+    let queue = Queue::default();
+    let _taking = queue.taking();
+    let large = Bytes::from(vec![b'x'; 2 * UNACKNOWLEDGED_BYTES_MAX]);
+    one(&queue, 1, "before").await;
+    let delivering = queue.deliver(1, large.clone(), Audience::One);
+    let taking = async {
+        let first = queue.next().unwrap();
+        tokio::task::yield_now().await;
+        assert!(queue.next().is_none(), "it waits for what is on its way");
+        queue.acknowledge(first.sequence).unwrap();
+    };
+    let (delivered, ()) = tokio::join!(delivering, taking);
+    assert_eq!(delivered, Ok(()));
+    // What must not wait has room beside it.
+    queue.push(Some(1), Item::Close { code: 1000 }).unwrap();
+    let (heard, messages) = drain(&queue, &mut PayloadReceiver::default());
+    assert_eq!((heard[0].1.len(), heard[1].1.as_str(), messages), (large.len(), "close 1000", 2));
+    queue.acknowledge(3).unwrap();
+    assert!(queue.is_empty() && !queue.is_over());
+}
+
+/// Fills a queue; the next message has to wait.
+async fn fill(queue: &Queue, piece: &Bytes) {
+    while queue.state().bytes() + cost_of_payload(piece) <= DELIVER_BYTES_MAX {
+        queue.deliver(1, piece.clone(), Audience::One).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_without_a_connection_does_not_count() {
+    let queue = Queue::default();
+    let piece = Bytes::from(vec![0; 64 << 10]);
+    fill(&queue, &piece).await;
+    let began = Instant::now();
+    let flapping = async {
+        // Never there for long, and nothing is taken.
+        for _ in 0..4 {
+            tokio::time::sleep(STUCK_MAX * 5).await;
+            let taking = queue.taking();
+            tokio::time::sleep(STUCK_MAX / 5).await;
+            drop(taking);
+        }
+        assert!(!queue.is_over());
+        let _taking = queue.taking();
+        std::future::pending().await
+    };
+    let delivered = tokio::select! {
+        delivered = queue.deliver(1, piece.clone(), Audience::One) => delivered,
+        () = flapping => unreachable!(),
+    };
+    assert_eq!(delivered, Err(Over), "in all it was there for long enough");
+    assert!(began.elapsed() >= STUCK_MAX * 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_enough_is_slow_and_not_stuck() {
+    let queue = Queue::default();
+    let _taking = queue.taking();
+    let piece = Bytes::from(vec![0; 32 << 10]);
+    fill(&queue, &piece).await;
+    while queue.next().is_some() {}
+    let began = Instant::now();
+    let slowly = async {
+        for number in 1.. {
+            tokio::time::sleep(STUCK_MAX / 5).await;
+            queue.acknowledge(number).unwrap();
+        }
+    };
+    // There is room for it after half a minute.
+    let large = Bytes::from(vec![0; 1 << 20]);
+    tokio::select! {
+        delivered = queue.deliver(1, large, Audience::One) => assert_eq!(delivered, Ok(())),
+        () = slowly => unreachable!(),
+    }
+    assert!(began.elapsed() > 5 * STUCK_MAX && !queue.is_over());
 }

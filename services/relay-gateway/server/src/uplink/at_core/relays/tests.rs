@@ -76,12 +76,35 @@ fn a_relay_that_is_known_by_two_ways_has_the_newer_only() {
     assert!(!relays.are_behind(leaf.uplink, std::slice::from_ref(&leaf.relay)));
     // Until its end is known it is looked up, and both ways are known.
     assert_eq!(relays.all(), HashSet::from([relay("office"), relay("leaf")]));
+    let by = relays.behind_which(&leaf.relay);
+    assert_eq!(by.iter().map(|child| child.uplink).collect::<Vec<_>>(), [office.uplink]);
+    assert!(relays.behind_which(&office.relay).is_empty());
     let own = relays.forget(&leaf.relay);
+    assert!(relays.behind_which(&leaf.relay).is_empty());
     assert_eq!(own.iter().map(|child| child.uplink).collect::<Vec<_>>(), [leaf.uplink]);
     assert!(!relays.are_behind(office.uplink, std::slice::from_ref(&leaf.relay)));
     // Again directly.
     let again = attach(&relays, 3, "leaf", &[]);
     assert!(relays.are_behind(again.uplink, std::slice::from_ref(&again.relay)));
+}
+
+#[tokio::test]
+async fn a_relay_is_known_although_another_session_ends_while_it_is_being_let_in() {
+    let relays = Relays::default();
+    let other = attach(&relays, 1, "other", &[]);
+    let settings = identity("office", &[]).settings.unwrap();
+    relays.know(&relay("office"), &identity("office", &["192.0.2.0/24"]));
+    relays.end(other.uplink);
+    let child = Child::new(UplinkId(2), relay("office"), settings.clone()).unwrap();
+    child.reach.send_replace(crate::uplink::Reach::Attached(1));
+    assert!(relays.begin(&Arc::new(child)));
+    assert_eq!(relays.settings(&relay("office")), Some(settings));
+    // Its networks are asked for, at once.
+    let incomplete = timeout(Duration::from_secs(5), relays.incomplete()).await;
+    assert_eq!(incomplete.unwrap(), [relay("office")]);
+    assert!(suggested(&relays, "192.0.2.1").is_empty());
+    relays.know(&relay("office"), &identity("office", &["192.0.2.0/24"]));
+    assert_eq!(suggested(&relays, "192.0.2.1"), ["office"]);
 }
 
 #[test]
