@@ -73,6 +73,14 @@ function opened() {
   return { peer, channel, heard, onclose, wire: peer.wire };
 }
 
+function bytes(values: number[]): ArrayBuffer {
+  return new Uint8Array(values).buffer;
+}
+
+function say(wire: FakeWire, values: number[]): void {
+  wire.onmessage?.call(wire.self, { data: bytes(values) } as MessageEvent);
+}
+
 describe("data channel", () => {
   it("is one ordered channel named terminal, made before the offer", async () => {
     const peer = new FakePeer();
@@ -90,9 +98,38 @@ describe("data channel", () => {
     const message = new Uint8Array([1, 2]);
     channel.send(message);
     expect(wire.sent).toEqual([message]);
-    const data = new ArrayBuffer(1);
+    say(wire, [0, 7, 8]);
+    expect(heard).toEqual([bytes([7, 8])]);
+  });
+
+  it("puts a long message together from its pieces", () => {
+    const { wire, heard, onclose } = opened();
+    say(wire, [1, 1, 2]);
+    say(wire, [1, 3]);
+    expect(heard).toEqual([]);
+    say(wire, [0, 4]);
+    say(wire, [0, 5]);
+    expect(heard).toEqual([bytes([1, 2, 3, 4]), bytes([5])]);
+    expect(onclose).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ["text", "text"],
+    ["an empty message", bytes([])],
+    ["a piece with nothing in it", bytes([1])],
+  ])("ends when the relay sends %s", (_, data) => {
+    const { wire, heard, onclose } = opened();
     wire.onmessage?.call(wire.self, { data } as MessageEvent);
-    expect(heard).toEqual([data]);
+    expect(onclose).toHaveBeenCalledOnce();
+    expect(heard).toEqual([]);
+  });
+
+  it("ends when a message never does", () => {
+    const { wire, onclose } = opened();
+    const data = new Uint8Array(8 * 1024 * 1024 + 1).fill(1).buffer;
+    for (let piece = 0; piece < 5; piece++)
+      wire.onmessage?.call(wire.self, { data } as MessageEvent);
+    expect(onclose).toHaveBeenCalledOnce();
   });
 
   it.each([
@@ -112,7 +149,7 @@ describe("data channel", () => {
       peer.become("closed");
       expect(onclose).toHaveBeenCalledOnce();
       expect(peer.closed).toBe(true);
-      onmessage?.call(wire.self, { data: new ArrayBuffer(1) } as MessageEvent);
+      onmessage?.call(wire.self, { data: bytes([0, 1]) } as MessageEvent);
       expect(made.heard).toEqual([]);
     },
   );

@@ -28,6 +28,7 @@ export function participant(id: number, relay = "a", more: Partial<Participant> 
     relayId: relay,
     relayName: `Office ${relay.toUpperCase()}`,
     relayDepth: 0,
+    relayPath: [],
     relayItself: false,
     unreachable: false,
     muted: false,

@@ -8,7 +8,7 @@ import { World, account, refusal } from "./world";
 import type { Manner } from "./relay";
 
 const office = { id: "a", name: "Office a" };
-const straight = { relay: undefined, missed: undefined };
+const straight = { relay: undefined, missed: undefined, cutOff: false };
 
 function worldNear(manner: Manner = "answers", identity = account): World {
   const world = new World(identity);
@@ -45,7 +45,7 @@ describe("the way to the meetings", () => {
     expect(world.channel.accepted).toBe("answer of a");
     expect(world.line.heard.map((body) => body.case)).not.toContain("join");
     expect(world.channel.count("join")).toBe(1);
-    expect(way(world)).toEqual({ relay: office, missed: undefined });
+    expect(way(world)).toEqual({ relay: office, missed: undefined, cutOff: false });
     expect(await world.exchange?.("sound")).toBe("answer to sound");
     expect(world.channel.count("mediaOffer")).toBe(1);
     expect(world.line.count("mediaOffer")).toBe(0);
@@ -139,7 +139,7 @@ describe("the way to the meetings", () => {
       expect(world.lines).toHaveLength(1);
       expect(world.line.count("join")).toBe(1);
       expect(world.channel.closed).toBe(true);
-      expect(way(world)).toEqual({ relay: undefined, missed: office });
+      expect(way(world)).toEqual({ relay: undefined, missed: office, cutOff: false });
       expect(world.session.state.get().problem).toBeUndefined();
       expect(hindrances.every((hindrance) => hindrance === undefined)).toBe(true);
     },
@@ -245,7 +245,7 @@ describe("the way to the meetings", () => {
     await inAgain(world);
     expect(world.said("introduce")).toHaveLength(1);
     expect(world.said("join").at(-1)?.joinCredential).toBe("credential-1");
-    expect(way(world)).toEqual({ relay: undefined, missed: office });
+    expect(way(world)).toEqual({ relay: undefined, missed: office, cutOff: false });
   });
 
   it("goes straight after two failures, within seconds of noticing", async () => {
@@ -259,7 +259,7 @@ describe("the way to the meetings", () => {
     expect(world.said("introduce")).toHaveLength(3);
     expect(world.place).toMatchObject({ kind: "inside", hindrance: undefined });
     expect(world.line.count("join")).toBe(1);
-    expect(way(world)).toEqual({ relay: undefined, missed: office });
+    expect(way(world)).toEqual({ relay: undefined, missed: office, cutOff: false });
   });
 
   it("goes straight at once when the core knows that the relay is not there", async () => {
@@ -283,7 +283,7 @@ describe("the way to the meetings", () => {
     }
     expect(world.near).toHaveLength(2);
     expect(world.line.count("join")).toBe(1);
-    expect(way(world)).toEqual({ relay: undefined, missed: office });
+    expect(way(world)).toEqual({ relay: undefined, missed: office, cutOff: false });
     // Given up, but not for good: whoever has to connect anew a while later tries it again.
     await vi.advanceTimersByTimeAsync(60_000);
     world.line.drop();

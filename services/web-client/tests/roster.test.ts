@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { movementBetween, newsBetween } from "../src/meeting/announcements";
-import { groupsOf } from "../src/meeting/groups";
+import { LANGUAGES } from "../src/i18n/language";
+import { groupsOf, pathText } from "../src/meeting/groups";
 import { EMPTY_ROSTER, handsOf, rosterOf, withEvent, withSpeakers } from "../src/meeting/roster";
 import { shownPresence } from "../src/meeting/participant";
 import type { Change, Participant, Presence, Roster } from "../src/meeting/roster";
@@ -196,6 +197,74 @@ describe("groups", () => {
       participant(id, name, { relayName: name, relayId: name });
     const groups = groupsOf([named(1, "Room 10"), named(2, "Room 9")], undefined, "en");
     expect(groups.map((group) => group.name)).toEqual(["Room 9", "Room 10"]);
+  });
+
+  describe("of relays behind others", () => {
+    /** Somebody behind the last of these relays. */
+    const behind = (id: number, ...path: string[]) =>
+      participant(id, path.join("/"), {
+        relayName: path.at(-1) ?? "",
+        relayDepth: path.length,
+        relayPath: path,
+      });
+    const core = (id: number, name: string) => participant(id, name, { relayName: name });
+    const shown = (people: Participant[], selfId?: number) =>
+      groupsOf(people, selfId, "en").map(({ path }) => path.join(" › "));
+    const people = [
+      behind(1, "Office B", "Room 3"),
+      core(2, "Hall"),
+      behind(3, "Office A", "Room 10"),
+      behind(4, "Office B"),
+      behind(5, "Office A", "Room 9", "Desk"),
+      behind(6, "Office A", "Room 9"),
+      core(7, "Cloud"),
+      behind(8, "Office A", "Annex"),
+    ];
+
+    it("are beside those of the same parent, each after the one it is behind", () => {
+      expect(shown(people)).toEqual([
+        "Cloud",
+        "Hall",
+        "Office A › Annex",
+        "Office A › Room 9",
+        "Office A › Room 9 › Desk",
+        "Office A › Room 10",
+        "Office B",
+        "Office B › Room 3",
+      ]);
+    });
+
+    it("begin with the own one and those nearest to it", () => {
+      expect(shown(people, 5)).toEqual([
+        "Office A › Room 9 › Desk",
+        "Office A › Room 9",
+        "Office A › Annex",
+        "Office A › Room 10",
+        "Cloud",
+        "Hall",
+        "Office B",
+        "Office B › Room 3",
+      ]);
+      expect(shown(people, 7).slice(0, 3)).toEqual(["Cloud", "Hall", "Office A › Annex"]);
+    });
+
+    it("are known by their name and level alone when no path is told", () => {
+      const untold = participant(1, "r", { relayName: "Room 3", relayDepth: 2 });
+      expect(groupsOf([untold], undefined, "en")[0]).toMatchObject({
+        name: "Room 3",
+        path: ["Room 3"],
+        depth: 2,
+      });
+      const told = { ...untold, id: 2, relayPath: ["Office A", "Room 3"] };
+      expect(shown([untold, told])).toEqual(["Office A › Room 3"]);
+    });
+
+    it("are read out as one phrase in every language", () => {
+      const path = ["Office A", "Room 3"];
+      expect(pathText(path)).toBe("Office A › Room 3");
+      expect(LANGUAGES.en.group.path(path)).toBe("Office A, Room 3");
+      expect(LANGUAGES["zh-CN"].group.path(path)).toBe("Office A，Room 3");
+    });
   });
 
   it("keep relays of the same name apart, and name a nameless one by its id", () => {

@@ -23,6 +23,8 @@ export const enMeeting = {
 
   group: {
     device: "Room device",
+    /** The names of relays, each behind the one before it. */
+    path: (names: readonly string[]) => names.join(", "),
     level: (n: number) => `level ${n}`,
     levelHint: (n: number) =>
       n === 1 ? "through 1 relay in its network" : `through ${n} relays, one behind the other`,

@@ -307,6 +307,8 @@ export const en = {
       "It is never told passwords or your log-in, and can do nothing in your name: those go straight to the server.",
     missed: (relay: string) =>
       `The relay ${relay} could not be reached from this device, so you are connected directly. If the browser asks whether this page may reach devices in your network, allow it.`,
+    leftCutOff: (relay: string) =>
+      `The connection of the relay ${relay} to the others was interrupted, so you are connected directly.`,
     connected: "Connected",
     connectingAudio: "Connecting audio…",
     reconnecting: "Reconnecting…",
@@ -315,6 +317,9 @@ export const en = {
     draining: "Reconnecting… The relay is being restarted.",
     tryAgain: "Reconnecting… A service is not available at the moment.",
     silent: "Reconnecting… The server does not answer at the moment.",
+    cutOff: (relay: string) =>
+      `The connection of “${relay}” to the others is interrupted. You hear only the people behind “${relay}”; what you do is sent when it is back.`,
+    straightNow: "You are connected directly now",
     audioInterrupted: "Reconnecting audio… Nobody can be heard at the moment.",
   },
 

@@ -25,6 +25,7 @@ export const zhCNMeeting: typeof enMeeting = {
 
   group: {
     device: "会议室设备",
+    path: (names) => names.join("，"),
     level: (n) => `第 ${n} 级`,
     levelHint: (n) => (n === 1 ? "经由其网络中的 1 个中继" : `经由 ${n} 个逐级相连的中继`),
     cutOff: (relay) => `${relay} 的连接已中断`,

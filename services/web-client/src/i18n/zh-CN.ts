@@ -300,6 +300,7 @@ export const zhCN: Messages = {
     notTold: "它不会得知任何密码或您的登录信息，也不能以您的名义行事：这些直接发往服务器。",
     missed: (relay) =>
       `此设备无法连接中继 ${relay}，因此已改为直接连接。如果浏览器询问是否允许此页面访问您网络中的设备，请允许。`,
+    leftCutOff: (relay) => `中继 ${relay} 与其他人的连接已中断，因此已改为直接连接。`,
     connected: "已连接",
     connectingAudio: "正在连接音频…",
     reconnecting: "正在重新连接…",
@@ -308,6 +309,9 @@ export const zhCN: Messages = {
     draining: "正在重新连接… 中继正在重启。",
     tryAgain: "正在重新连接… 有服务暂时不可用。",
     silent: "正在重新连接… 服务器暂时没有回应。",
+    cutOff: (relay) =>
+      `“${relay}”与其他人的连接已中断。您只能听到“${relay}”这一侧的人；您的操作会在连接恢复后发送。`,
+    straightNow: "现在已直接连接",
     audioInterrupted: "正在重新连接音频… 暂时听不到任何人。",
   },
 

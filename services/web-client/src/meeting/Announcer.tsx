@@ -1,12 +1,14 @@
 // Tells screen readers what goes on, not more often than they can say it. What is urgent, such as who
 // talks to somebody privately, is told at once by what shows it.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useServices } from "../app/context";
+import { useStore } from "../app/store";
 import { useTranslation } from "../i18n/context";
 import type { Messages } from "../i18n/messages";
 import { selfIn } from "../session/stay";
 import type { Stay } from "../session/stay";
-import { ANNOUNCE_EVERY_MS, newsBetween } from "./announcements";
+import { ANNOUNCE_EVERY_MS, newsBetween, wayNews } from "./announcements";
 import type { News } from "./announcements";
 import { handsOf } from "./roster";
 
@@ -23,17 +25,21 @@ interface Props {
 
 export function Announcer({ stay, chatOpen }: Props) {
   const { t, language } = useTranslation();
+  const { session } = useServices();
+  const { way, coreName } = useStore(session.state);
   const [text, setText] = useState("");
-  const told = useRef(stay);
-  const latest = useRef(stay);
-  latest.current = stay;
+  const link = useMemo(() => ({ way, coreName }), [way, coreName]);
+  const told = useRef({ stay, link });
+  const latest = useRef(told.current);
+  latest.current = { stay, link };
   useEffect(() => {
     const timer = setInterval(() => {
-      const before = told.current;
-      const after = latest.current;
-      if (before === after) return;
-      told.current = after;
+      const { stay: before, link: linkBefore } = told.current;
+      const { stay: after, link: linkAfter } = latest.current;
+      if (before === after && linkBefore === linkAfter) return;
+      told.current = latest.current;
       const sentences = [
+        ...wayNews(t, linkBefore, linkAfter),
         ...ownNews(t, before, after),
         ...othersNews(t, language, newsBetween(before, after)),
         ...chatNews(t, before, after, chatOpen),

@@ -8,6 +8,7 @@ import { MicrophoneTrouble } from "../media/AudioSettings";
 import type { Hindrance } from "../session/recovery";
 import { selfIn } from "../session/stay";
 import type { Stay } from "../session/stay";
+import { cutOffRelay } from "../session/way";
 import { ProblemNotice } from "../start/forms";
 import { Button } from "../view/Button";
 import { Notice } from "../view/fields";
@@ -25,7 +26,10 @@ export function Banners({ stay, hindrance }: { stay: Stay; hindrance: Hindrance 
           {t.connection[hindrance]} {length > 0 && t.control.sentLater(length)}
         </Notice>
       ) : (
-        <AudioBanner />
+        <>
+          <CutOff />
+          <AudioBanner />
+        </>
       )}
       <StartAudio />
       <Interrupted />
@@ -34,6 +38,19 @@ export function Banners({ stay, hindrance }: { stay: Stay; hindrance: Hindrance 
       <Locked stay={stay} />
       <ProblemNotice during={["switch", "join"]} />
     </div>
+  );
+}
+
+/** Only those behind the same relay can be heard; the announcer says so once. */
+function CutOff() {
+  const t = useMessages();
+  const { session } = useServices();
+  const relay = cutOffRelay(useStore(session.state));
+  if (relay === undefined) return null;
+  return (
+    <Notice tone="warning" said>
+      {t.connection.cutOff(relay)}
+    </Notice>
   );
 }
 

@@ -9,6 +9,7 @@ import type { LinkState } from "../media/link";
 import { liveStay } from "../session/places";
 import { selfIn } from "../session/stay";
 import { Notice } from "../view/fields";
+import { RelayPath } from "./RelayPath";
 
 export function ConnectionPanel() {
   const t = useMessages().connection;
@@ -19,7 +20,9 @@ export function ConnectionPanel() {
   const { way, coreName = "", place } = state;
   const { relay, missed } = way;
   const stay = liveStay(state);
-  const depth = (stay && selfIn(stay)?.relayDepth) ?? 0;
+  const self = stay && selfIn(stay);
+  const depth = self?.relayDepth ?? 0;
+  const path = self?.relayId === relay?.id ? self?.relayPath : undefined;
   const connected = place.kind === "inside" && place.hindrance === undefined;
   const straight = coreName === "" ? t.directly : t.directlyTo(coreName);
   return (
@@ -27,7 +30,13 @@ export function ConnectionPanel() {
       <dl>
         <Fact name={t.meeting}>{connected ? t.connected : t.reconnecting}</Fact>
         <Fact name={t.audio}>{audioText(t, audio)}</Fact>
-        <Fact name={t.through}>{relay === undefined ? straight : relay.name || relay.id}</Fact>
+        <Fact name={t.through}>
+          {relay === undefined ? (
+            straight
+          ) : (
+            <RelayPath path={path?.length ? path : [relay.name || relay.id]} />
+          )}
+        </Fact>
         {depth > 0 && (
           <Fact name={t.level}>
             {depth} · {group.levelHint(depth)}
@@ -42,7 +51,11 @@ export function ConnectionPanel() {
           <p class="hint">{t.notTold}</p>
         </>
       )}
-      {missed !== undefined && <Notice tone="info">{t.missed(missed.name || missed.id)}</Notice>}
+      {missed !== undefined && (
+        <Notice tone="info">
+          {(missed.wasCutOff ? t.leftCutOff : t.missed)(missed.name || missed.id)}
+        </Notice>
+      )}
     </div>
   );
 }

@@ -5,8 +5,10 @@ import { useId } from "preact/hooks";
 import { useTranslation } from "../i18n/context";
 import { GroupPicture } from "../view/GroupPicture";
 import { ChevronIcon } from "../view/icons";
+import { pathText } from "./groups";
 import type { Group } from "./groups";
 import type { Participant } from "./participant";
+import { RelayPath } from "./RelayPath";
 
 interface Props {
   group: Group;
@@ -40,17 +42,22 @@ export function GroupTile({ group, unfolded, onToggle, isSpeaking, children }: P
           aria-controls={unfolded ? `${id}-list` : undefined}
           onClick={onToggle}
         >
-          <GroupPicture faces={group.picture} total={people || 1} speaking={speakers.length > 0} />
+          <GroupPicture
+            faces={group.picture}
+            total={people || 1}
+            speaking={speakers.length > 0}
+            title={pathText(group.path)}
+          />
           <span class="group-text">
             <span id={`${id}-name`} class="group-name">
-              {group.name}
+              <RelayPath path={group.path} />
             </span>
             <span class="group-facts">
               {unreachable && <span class="cut-off">{t.group.cutOff(group.name)}</span>}
               {(people > 0 || device === undefined) && <span>{t.meeting.people(people)}</span>}
               {group.own && <span>{t.meeting.yourGroup}</span>}
               {device !== undefined && <span>{t.group.device}</span>}
-              <Level depth={group.depth} />
+              <Level group={group} />
               {!unfolded && hands > 0 && <span>{t.presence.handsIn(hands)}</span>}
               {!unfolded && speakers.length > 0 && (
                 <span class="live">{t.presence.speakingIn(list.format(speakers))}</span>
@@ -61,7 +68,7 @@ export function GroupTile({ group, unfolded, onToggle, isSpeaking, children }: P
         </button>
       </h2>
       {unfolded && (
-        <ul id={`${id}-list`} aria-label={group.name}>
+        <ul id={`${id}-list`} aria-labelledby={`${id}-name`}>
           {participants.map(children)}
         </ul>
       )}
@@ -70,12 +77,12 @@ export function GroupTile({ group, unfolded, onToggle, isSpeaking, children }: P
 }
 
 /** How far from the core it is; behind the core itself it goes without saying. */
-function Level({ depth }: { depth: number }) {
+function Level({ group: { depth, path } }: { group: Group }) {
   const { t } = useTranslation();
   if (depth === 0) return null;
   return (
     <span class="level" title={t.group.levelHint(depth)}>
-      <span aria-hidden="true">{"›".repeat(depth)} </span>
+      {path.length < depth && <span aria-hidden="true">{"›".repeat(depth)} </span>}
       {t.group.level(depth)}
       <span class="visually-hidden"> ({t.group.levelHint(depth)})</span>
     </span>

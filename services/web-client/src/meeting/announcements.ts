@@ -1,6 +1,9 @@
 // What a screen reader is told about what goes on: collected for a while, then one sentence.
 
+import type { Messages } from "../i18n/messages";
 import type { Stay } from "../session/stay";
+import { cutOffRelay } from "../session/way";
+import type { Link } from "../session/way";
 import { shownPresence } from "./participant";
 import type { Participant } from "./participant";
 
@@ -68,4 +71,15 @@ export function newsBetween(before: Stay, after: Stay): News {
     waiting: waiting.map(({ displayName }) => displayName),
     messages: after.chat.entries.filter(({ number, own }) => !own && number > last).length,
   };
+}
+
+/** That the relay was cut off from everybody else, and what became of it. */
+export function wayNews(t: Messages, before: Link, after: Link): string[] {
+  const then = cutOffRelay(before);
+  const now = cutOffRelay(after);
+  if (then === now) return [];
+  if (now !== undefined) return [t.connection.cutOff(now)];
+  const same = before.way.relay?.id === after.way.relay?.id;
+  if (same && then !== undefined) return [t.said.reachable(then)];
+  return after.way.relay === undefined ? [t.connection.straightNow] : [];
 }

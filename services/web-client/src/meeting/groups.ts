@@ -1,5 +1,6 @@
-// The roster as it is shown: one group per relay, the own one first; in it the relay's own participant
-// as its head, then oneself, then the others in the order they came.
+// The roster as it is shown: one group per relay, the own one first, then those nearest to it, and any
+// relay's group beside those of the relays behind it; in a group the relay's own participant as its
+// head, then oneself, then the others in the order they came.
 
 import { shownPresence } from "./participant";
 import type { Participant } from "./participant";
@@ -10,6 +11,8 @@ const FACES_MAX = 4;
 export interface Group {
   readonly relayId: string;
   readonly name: string;
+  /** The names of the relays from the core on, `name` last; `name` alone if no others are known. */
+  readonly path: readonly string[];
   readonly own: boolean;
   /** How many relays lie between the core and this one, this one included: 0 for a core relay. */
   readonly depth: number;
@@ -37,11 +40,14 @@ export function groupsOf(
   const groups = [...byRelay].map(([relayId, members]): Group => {
     const sorted = members.sort((a, b) => order(a) - order(b));
     const name = sorted.find((p) => p.relayName !== "")?.relayName ?? relayId;
+    const depth = Math.max(...sorted.map(({ relayDepth }) => relayDepth));
+    const known = sorted.find(({ relayPath }) => relayPath.length === depth);
     return {
       relayId,
       name,
+      path: [...(known?.relayPath.slice(0, -1) ?? []), name],
       own: sorted.some(({ id }) => id === selfId),
-      depth: Math.max(...sorted.map(({ relayDepth }) => relayDepth)),
+      depth,
       device: sorted.find(({ relayItself }) => relayItself),
       unreachable: sorted.every(({ unreachable }) => unreachable),
       participants: sorted,
@@ -49,13 +55,41 @@ export function groupsOf(
     };
   });
   const names = new Intl.Collator(language, { numeric: true });
+  const ownPath = groups.find(({ own }) => own)?.path ?? [];
   return groups.sort(
-    (a, b) => Number(b.own) - Number(a.own) || names.compare(a.name, b.name) || compareIds(a, b),
+    (a, b) =>
+      Number(b.own) - Number(a.own) ||
+      shared(ownPath, b.path) - shared(ownPath, a.path) ||
+      comparePaths(names, a.path, b.path) ||
+      compareTexts(a.relayId, b.relayId),
   );
 }
 
-function compareIds(a: Group, b: Group): number {
-  return a.relayId < b.relayId ? -1 : 1;
+/** A path as it is seen. */
+export function pathText(path: readonly string[]): string {
+  return path.join(" › ");
+}
+
+/** On how many levels two paths are the same. */
+function shared(one: readonly string[], other: readonly string[]): number {
+  const parts = one.findIndex((name, level) => name !== other[level]);
+  return parts === -1 ? one.length : parts;
+}
+
+/** A relay comes before those behind it, and these before the next relay of its level. */
+function comparePaths(
+  names: Intl.Collator,
+  one: readonly string[],
+  other: readonly string[],
+): number {
+  const level = shared(one, other);
+  const [mine, theirs] = [one[level], other[level]];
+  if (mine === undefined || theirs === undefined) return one.length - other.length;
+  return names.compare(mine, theirs) || compareTexts(mine, theirs);
+}
+
+function compareTexts(one: string, other: string): number {
+  return one < other ? -1 : 1;
 }
 
 /** Of people; of the device only if nobody else is there. */

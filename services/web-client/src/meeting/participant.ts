@@ -14,6 +14,8 @@ export interface Participant {
   readonly relayName: string;
   /** How many relays lie between the core and its own one, that one included: 0 behind the core. */
   readonly relayDepth: number;
+  /** The names of those relays, from the core on, its own one last; empty: none, or not known. */
+  readonly relayPath: readonly string[];
   /** The participant that the relay itself is: a room's device. */
   readonly relayItself: boolean;
   /** Its relay can't be reached: it is shown as away, whatever it has chosen. */

@@ -12,6 +12,7 @@ import { useDisplayNames } from "../meeting/whisper";
 import type { Entry } from "../session/places";
 import { selfIn } from "../session/stay";
 import type { Stay } from "../session/stay";
+import { cutOffRelay } from "../session/way";
 import { isUnheard } from "../talk/talk";
 import { Avatar } from "../view/Avatar";
 import { LeaveIcon, RestoreIcon } from "../view/icons";
@@ -29,7 +30,8 @@ interface Props {
 
 export function MiniMeeting({ entry, window, grip }: Props) {
   const { t } = useTranslation();
-  const { microphone, mini } = useServices();
+  const { microphone, mini, session } = useServices();
+  const cutOff = cutOffRelay(useStore(session.state));
   const { stay, hindrance } = entry;
   const controls = useControls(stay);
   useKeys(
@@ -63,6 +65,11 @@ export function MiniMeeting({ entry, window, grip }: Props) {
       {hindrance !== undefined && (
         <p class="mini-note away" role="status">
           {t.connection.reconnecting}
+        </p>
+      )}
+      {hindrance === undefined && cutOff !== undefined && (
+        <p class="mini-note away" role="status">
+          {t.said.cutOff(cutOff)}
         </p>
       )}
       <Heard stay={stay} />

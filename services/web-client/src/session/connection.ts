@@ -13,9 +13,11 @@ import {
 import type {
   RelayMessage,
   TerminalMessage,
+  UplinkChanged,
   Welcome,
 } from "../gen/tributary/terminal/v1/terminal_pb";
 import { ConnectionLost, Refused, refusalReason } from "./refusal";
+import type { LostUplink } from "./retreat";
 import type { Reach, Transport } from "./transport";
 
 /** How long opening, welcome included, may take. */
@@ -119,6 +121,8 @@ export class Connection {
   readonly ended: Promise<never>;
   /** True while the relay has not said a word for longer than it should. */
   readonly silent = new Store(false);
+  /** What the relay has said of its own way to everybody else, while that is lost. */
+  readonly lostUplink = new Store<LostUplink | undefined>(undefined);
   /** True once this side has closed it. */
   closedHere = false;
   /** Takes notices, once they were asked for on this connection. */
@@ -215,10 +219,20 @@ export class Connection {
   }
 
   private deadline(kind: RequestKind): ReturnType<typeof setTimeout> | undefined {
-    const held = this.reach === "relay" && !NOT_HELD.has(kind) ? HELD_MAX_MS : 0;
-    const ms = (SLOW.get(kind) ?? ANSWER_TIMEOUT_MS) + held;
+    const held = this.reach === "relay" && !NOT_HELD.has(kind);
+    // What waits for the relay's uplink says nothing against the relay.
+    if (held && this.lostUplink.get() !== undefined) return undefined;
+    const ms = (SLOW.get(kind) ?? ANSWER_TIMEOUT_MS) + (held ? HELD_MAX_MS : 0);
     if (!Number.isFinite(ms)) return undefined;
     return setTimeout(() => this.end(new ConnectionLost("silent", `no answer to ${kind}`)), ms);
+  }
+
+  private hearOfUplink({ attached, holdMs, lostMs }: UplinkChanged): void {
+    this.lostUplink.set(attached ? undefined : { holdMs, lostMs });
+    for (const request of this.pending.values()) {
+      clearTimeout(request.timer);
+      request.timer = this.deadline(request.kind);
+    }
   }
 
   private receive(data: unknown): void {
@@ -249,6 +263,8 @@ export class Connection {
         return this.pass(meetingId, body);
       case "notice":
         return this.onNotice(body.value);
+      case "uplinkChanged":
+        return this.hearOfUplink(body.value);
       case "draining":
         return this.end(new ConnectionLost("draining"));
       case "refusal":

@@ -5,9 +5,10 @@ import type { Beat } from "../app/beat";
 import { Connection } from "./connection";
 import type { Dialer } from "./dialer";
 import { ConnectionLost, Refused } from "./refusal";
+import { isForsaken, seekCore } from "./retreat";
 import type { Channel } from "./transport";
 import { STRAIGHT } from "./way";
-import type { Relay, Way } from "./way";
+import type { Missed, Relay, Way } from "./way";
 
 /** From the introduction to the relay's welcome, in ms. */
 const INTRODUCTION_MAX_MS = 5000;
@@ -31,6 +32,8 @@ interface Trial {
   failures: number;
   /** It has been connected. */
   known: boolean;
+  /** It was left because it was cut off from everybody else. */
+  wasCutOff: boolean;
   /** Unix time in ms. */
   restsUntilMs: number;
 }
@@ -52,6 +55,9 @@ export class Road {
   private readonly trials = new Map<string, Trial>();
   /** Counts what was detached: what was begun before is not wanted any more. */
   private turn = 0;
+  private deaf: () => void = () => {};
+  /** Looks for the core, because the relay is cut off. */
+  private retreat: AbortController | undefined;
 
   constructor(private readonly around: Surroundings) {}
 
@@ -80,6 +86,7 @@ export class Road {
   /** Takes the connection off: what comes next starts on a new one. */
   detach(): Connection | undefined {
     const { connection } = this;
+    this.forget();
     this.turn++;
     this.finding = undefined;
     this.connection = undefined;
@@ -95,7 +102,7 @@ export class Road {
     const some = candidates.some((relay) => this.mayTry(relay));
     const known = some && (await identified(core, identify));
     const untilMs = Date.now() + SEARCH_MAX_MS;
-    let missed: Relay | undefined;
+    let missed: Missed | undefined;
     for (const relay of candidates) {
       while (known && this.mayTry(relay) && Date.now() < untilMs && turn === this.turn) {
         const connection = await this.introduced(core, relay, untilMs - Date.now());
@@ -104,12 +111,12 @@ export class Road {
           continue;
         }
         if (turn !== this.turn) connection.close();
-        else return this.use(connection, { relay: named(relay, connection), missed: undefined });
+        else return this.use(connection, named(relay, connection), undefined);
       }
-      missed ??= { ...relay, name: relay.name || this.trialOf(relay.id).name };
+      missed ??= this.missed(relay);
     }
     if (turn !== this.turn) throw new ConnectionLost("closed", "not wanted any more");
-    return this.use(core, { relay: undefined, missed });
+    return this.use(core, undefined, missed);
   }
 
   private candidates({ welcome }: Connection, wanted: string): Relay[] {
@@ -122,6 +129,12 @@ export class Road {
     const others = suggested.filter(({ id }) => id !== wanted).slice(0, TRIED_MAX);
     const all = wanted === "" ? others : [asked, ...others];
     return all.filter(({ id }) => id !== welcome.relayId);
+  }
+
+  private missed(relay: Relay): Missed {
+    const { name, wasCutOff } = this.trialOf(relay.id);
+    const missed = { ...relay, name: relay.name || name };
+    return wasCutOff ? { ...missed, wasCutOff } : missed;
   }
 
   private mayTry({ id }: Relay): boolean {
@@ -142,6 +155,7 @@ export class Road {
     try {
       const connection = await introduce(core, relay.id, openChannel(), withinMs, beat);
       trial.known = true;
+      trial.wasCutOff = false;
       trial.name = named(relay, connection).name;
       this.watch(connection, trial);
       return connection;
@@ -163,24 +177,66 @@ export class Road {
   private failed(trial: Trial, forSure: boolean): void {
     trial.failures++;
     if (!forSure && trial.known && trial.failures < FAILURES_MAX) return;
-    trial.failures = 0;
-    trial.known = false;
-    trial.restsUntilMs = Date.now() + REST_MS;
+    giveUp(trial);
   }
 
   private trialOf(id: string): Trial {
     const known = this.trials.get(id);
     if (known !== undefined) return known;
-    const trial: Trial = { name: "", failures: 0, known: false, restsUntilMs: 0 };
+    const trial: Trial = { name: "", failures: 0, known: false, wasCutOff: false, restsUntilMs: 0 };
     this.trials.set(id, trial);
     return trial;
   }
 
-  private use(connection: Connection, way: Way): Connection {
+  private use(
+    connection: Connection,
+    relay: Relay | undefined,
+    missed: Missed | undefined,
+  ): Connection {
+    this.forget();
     this.connection = connection;
-    this.around.changed(way);
+    const follow = () => this.follow(connection, relay, missed);
+    this.deaf = connection.lostUplink.subscribe(follow);
+    // Nobody looks for another way than the one that is made anew in any case.
+    connection.ended.catch(() => this.connection === connection && this.retreat?.abort());
+    follow();
     return connection;
   }
+
+  private forget(): void {
+    this.deaf();
+    this.retreat?.abort();
+    this.retreat = undefined;
+  }
+
+  /** A relay that others have given up is left, if the core can be reached without it. */
+  private follow(
+    connection: Connection,
+    relay: Relay | undefined,
+    missed: Missed | undefined,
+  ): void {
+    const lost = connection.lostUplink.get();
+    this.around.changed({ relay, missed, cutOff: lost !== undefined });
+    if (relay === undefined || !isForsaken(lost)) {
+      this.retreat?.abort();
+      this.retreat = undefined;
+    } else if (this.retreat === undefined) {
+      this.retreat = new AbortController();
+      void seekCore(this.around.core, this.retreat.signal, () => {
+        const trial = this.trialOf(relay.id);
+        trial.wasCutOff = true;
+        giveUp(trial);
+        connection.close();
+      });
+    }
+  }
+}
+
+/** The relay is not asked for for a while. */
+function giveUp(trial: Trial): void {
+  trial.failures = 0;
+  trial.known = false;
+  trial.restsUntilMs = Date.now() + REST_MS;
 }
 
 /** Who is not known to the core is not introduced; why not is told to who joins there. */

@@ -42,6 +42,7 @@ export function participantOf(message: event.Participant): Participant {
     relayId: message.relayId,
     relayName: message.relayName,
     relayDepth: message.relayDepth,
+    relayPath: message.relayPath,
     relayItself: message.relayItself,
     unreachable: message.unreachable,
     muted: message.muted,

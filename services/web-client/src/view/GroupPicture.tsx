@@ -16,15 +16,21 @@ interface Props {
   /** How many are in the group. */
   total: number;
   speaking: boolean;
+  /** Whose picture it is, for who points at it. */
+  title: string;
 }
 
-export function GroupPicture({ faces, total, speaking }: Props) {
+export function GroupPicture({ faces, total, speaking, title }: Props) {
   const crowd = total > FACES_MAX;
   // The last place says how many more there are.
   const shown = faces.slice(0, crowd ? FACES_MAX - 1 : FACES_MAX);
   const size = Math.max(1, Math.min(total, FACES_MAX));
   return (
-    <span class={`group-picture of-${size} ${speaking ? "speaking" : ""}`} aria-hidden="true">
+    <span
+      class={`group-picture of-${size} ${speaking ? "speaking" : ""}`}
+      title={title}
+      aria-hidden="true"
+    >
       {shown.map(({ userId, displayName }) => (
         <span key={userId} class={`face hue-${hueOf(userId)}`}>
           {initialsOf(displayName)}

@@ -135,9 +135,15 @@ export function Notice(props: {
   tone: "info" | "warning" | "error";
   children: ComponentChildren;
   action?: ComponentChildren;
+  /** Something else says it to screen readers. */
+  said?: boolean;
 }) {
   return (
-    <div class={`notice ${props.tone}`} role={props.tone === "error" ? "alert" : "status"}>
+    <div
+      class={`notice ${props.tone}`}
+      role={props.tone === "error" ? "alert" : "status"}
+      aria-live={props.said ? "off" : undefined}
+    >
       <div class="notice-text">{props.children}</div>
       {props.action}
     </div>
