@@ -67,21 +67,15 @@ pub async fn run(plan: Plan) -> Result<()> {
             RelayOptions::at_port("Cloud", plan.port),
             RelayOptions::at_port("Office B", plan.port.saturating_add(1)),
         ],
-        edges: vec![
-            EdgeOptions {
-                port: Some(plan.port.saturating_add(2)),
-                ..EdgeOptions::below("Office A", Parent::Relay(0))
-            },
-            EdgeOptions {
-                port: Some(plan.port.saturating_add(3)),
-                ..EdgeOptions::below("Room 3", OFFICE).in_a_room()
-            },
-        ],
+        edges: vec![EdgeOptions {
+            port: Some(plan.port.saturating_add(2)),
+            ..EdgeOptions::below("Office A", Parent::Relay(0))
+        }],
         folder: Some(folder),
         ..Options::default()
     };
     let started = tokio::select! {
-        started = start(options) => started,
+        started = start(options, plan.port.saturating_add(3)) => started,
         _ = interrupt.recv() => return Ok(()),
         _ = terminate.recv() => return Ok(()),
     };
@@ -100,14 +94,16 @@ pub async fn run(plan: Plan) -> Result<()> {
 }
 
 /// Starts everything, with the talkers in the meeting; returns the link to it, without the address of
-/// a page.
-async fn start(options: Options) -> Result<(World, String, Vec<Voice>)> {
-    let world = World::start(options).await?;
+/// a page. The room's relay is in the meeting itself, and so comes last.
+async fn start(options: Options, room_port: u16) -> Result<(World, String, Vec<Voice>)> {
+    let mut world = World::start(options).await?;
     let directory = world.directory()?;
     step("creating a user and a meeting");
     let user = directory.user("demo", "Demo", PASSWORD).await?;
     let meeting_id = directory.meeting(&user, "Demo meeting", false).await?;
     let link = directory.share_link(&user, &meeting_id).await?.url;
+    let room = EdgeOptions::below("Room 3", OFFICE).in_a_room().in_meeting(&link);
+    world.add_edge(EdgeOptions { port: Some(room_port), ..room }).await?;
     let fragment = link.find('#').and_then(|at| link.get(at..)).context("a link has a fragment")?;
     step(&format!("bringing in {} headless terminals", TALKERS.len()));
     let mut voices = Vec::new();
@@ -165,6 +161,7 @@ fn show(world: &World, link: &str) -> Result<()> {
         ("Office A", format!("{}{link}?relay={}", world.relay_url(0)?, world.edge_id(0)?)),
         ("  status", world.edge_status_url(0)?),
         ("Room 3", world.edge_status_url(1)?),
+        ("  on a wall", format!("{}#room", world.edge_status_url(1)?)),
         ("Log in as", format!("demo, password {PASSWORD} (or come in as a guest)")),
         (
             "Admin gRPC",

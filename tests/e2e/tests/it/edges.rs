@@ -14,22 +14,22 @@ use crate::meeting::Meeting;
 use crate::room::{Room, knows};
 
 /// How long it may take until all is as it was.
-const RECOVERED: Duration = Duration::from_secs(40);
+pub const RECOVERED: Duration = Duration::from_secs(40);
 
-fn cloud(edges: Vec<EdgeOptions>) -> Options {
+pub fn cloud(edges: Vec<EdgeOptions>) -> Options {
     let relays = vec![RelayOptions::named("Cloud")];
     Options { relays, edges, uplinks: true, ..Options::default() }
 }
 
 /// A relay below the core, and one below that.
-fn chain() -> Options {
+pub fn chain() -> Options {
     cloud(vec![
         EdgeOptions::below("Office A", Parent::Relay(0)),
         EdgeOptions::below("Room 3", Parent::Edge(0)),
     ])
 }
 
-async fn guest_at(room: &Room, urls: &[String], name: &str) -> Terminal {
+pub async fn guest_at(room: &Room, urls: &[String], name: &str) -> Terminal {
     let who = IdentitySource::Guest { display_name: name.to_owned() };
     let target = MeetingTarget::Existing(Target::new(room.id));
     let options = TerminalOptions {
@@ -41,7 +41,7 @@ async fn guest_at(room: &Room, urls: &[String], name: &str) -> Terminal {
     Terminal::join(options).await.unwrap()
 }
 
-fn named<'a>(snapshot: &'a Snapshot, name: &str) -> Option<&'a Person> {
+pub fn named<'a>(snapshot: &'a Snapshot, name: &str) -> Option<&'a Person> {
     snapshot.roster.values().find(|person| person.display_name == name)
 }
 
@@ -71,19 +71,27 @@ async fn what_people_do_behind_a_chain_is_seen_by_all_with_group_and_depth() {
     let linus = guest_at(&room, &urls[1..], "Linus").await;
     for terminal in [&host, &grace, &linus] {
         let known = knows(terminal, |snapshot| snapshot.roster.len() == 3).await;
-        for (name, group, depth) in
-            [("Ada", "Cloud", 0), ("Grace", "Office A", 1), ("Linus", "Room 3", 2)]
-        {
+        for (name, group, way) in [
+            ("Ada", "Cloud", &[][..]),
+            ("Grace", "Office A", &["Office A"][..]),
+            ("Linus", "Room 3", &["Office A", "Room 3"][..]),
+        ] {
             let person = named(&known, name).unwrap();
-            assert_eq!((person.relay_name.as_str(), person.relay_depth), (group, depth), "{name}");
+            assert_eq!(person.relay_name, group, "{name}");
+            assert_eq!(person.relay_path, way, "{name}");
+            assert_eq!(person.relay_depth as usize, way.len(), "{name}");
             assert!(!person.unreachable && !person.relay_itself);
         }
     }
     let groups = room.directory.groups(&room.id.to_string()).await.unwrap();
-    let mut depths: Vec<_> =
-        groups.iter().map(|group| (group.relay_depth, group.relay_name.as_str())).collect();
+    let mut depths: Vec<_> = groups
+        .iter()
+        .map(|group| (group.relay_depth, group.relay_name.as_str(), group.relay_path.join(" > ")))
+        .collect();
     depths.sort_unstable();
-    assert_eq!(depths, [(0, "Cloud"), (1, "Office A"), (2, "Room 3")]);
+    let expected =
+        [(0, "Cloud", ""), (1, "Office A", "Office A"), (2, "Room 3", "Office A > Room 3")];
+    assert_eq!(depths, expected.map(|(depth, name, way)| (depth, name, way.to_owned())));
 
     linus.chat("from the room", &[]).await.unwrap();
     host.chat("from the cloud", &[]).await.unwrap();
@@ -182,6 +190,57 @@ async fn sound_comes_back_with_the_uplink_and_stays_in_the_office_meanwhile() {
     meeting.hears(&[1], RECOVERED).await;
     meeting.speak(&[0]).await;
     assert!(meeting.voices.iter().all(|voice| voice.terminal().snapshot().connections == 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_another_way_takes_it_when_nothing_is_held_any_more_and_who_has_none_stays() {
+    let options = cloud(Vec::new()).configured("[relay.uplink]\nhold_seconds = 5").unwrap();
+    let mut meeting = Meeting::start_with(options, &[0]).await;
+    let uplink = meeting.world.uplink_address(Parent::Relay(0)).unwrap();
+    let proxy = Proxy::to(uplink).await.unwrap();
+    let below = EdgeOptions::below("Office A", Parent::At(proxy.address()));
+    let edge = meeting.world.add_edge(below).await.unwrap();
+    let url = meeting.world.edge_url(edge).unwrap();
+    for _ in 0..2 {
+        meeting.join_by(&url).await;
+    }
+    let who = IdentitySource::Guest { display_name: "Grace".to_owned() };
+    let target = MeetingTarget::Existing(Target::new(meeting.id.parse().unwrap()));
+    let grace = Terminal::join(TerminalOptions {
+        media: false,
+        other_relay_urls: vec![meeting.world.relay_url(0).unwrap()],
+        ..TerminalOptions::new(&url, who, target)
+    })
+    .await
+    .unwrap();
+    let before = grace.participant_id();
+    meeting.speak(&[1]).await;
+    proxy.cut();
+    let cut_off = |snapshot: &Snapshot| snapshot.uplink_lost && snapshot.connections == 1;
+    grace.wait_until(cut_off, RECOVERED).await.unwrap();
+    for voice in &meeting.voices[1..] {
+        voice.terminal().wait_until(cut_off, RECOVERED).await.unwrap();
+    }
+    let moved = |snapshot: &Snapshot| {
+        snapshot.connected && snapshot.connections == 2 && !snapshot.uplink_lost
+    };
+    grace.wait_until(moved, RECOVERED).await.unwrap();
+    let by_core =
+        |snapshot: &Snapshot| named(snapshot, "Grace").is_some_and(|one| one.relay_name == "Cloud");
+    grace.wait_until(by_core, RECOVERED).await.unwrap();
+    assert_eq!(grace.participant_id(), before);
+    wait::until("the office to hear itself, and nobody else to hear it", RECOVERED, || async {
+        let heard: Vec<_> = meeting.voices.iter().map(|voice| voice.hears_now()).collect();
+        heard[2][1] == Some(true) && heard[0][1] == Some(false) && heard[1][1] == Some(false)
+    })
+    .await
+    .unwrap();
+    for voice in &meeting.voices[1..] {
+        assert!(cut_off(&voice.terminal().snapshot()));
+    }
+    proxy.mend();
+    meeting.hears(&[1], RECOVERED).await;
+    assert!(meeting.voices.iter().all(|voice| !voice.terminal().snapshot().uplink_lost));
 }
 
 #[tokio::test(flavor = "multi_thread")]

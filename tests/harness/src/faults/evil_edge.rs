@@ -13,9 +13,10 @@ mod waste;
 use std::time::Instant;
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use self::stage::Stage;
+use super::progress;
 
 /// Fewer attempts prove nothing.
 const ATTEMPTS_MIN: usize = 500;
@@ -34,19 +35,12 @@ pub async fn run(seed: u64) -> Result<Value> {
     progress("it says garbage, floods and never reads");
     waste::run(&mut stage).await?;
     let quiet = stage.undisturbed().await?;
-    let (attempts, successes, by_kind) = stage.tally();
+    let mut report = stage.attempts.report(seed, ATTEMPTS_MIN);
     stage.strike().await?;
     progress(&format!("done in {:.0} s", begin.elapsed().as_secs_f32()));
-    Ok(json!({
-        "attempts": attempts,
-        "successes": successes,
-        "by_kind": by_kind,
-        "others": quiet.json(),
-        "seed": seed,
-        "ok": successes == 0 && attempts >= ATTEMPTS_MIN && quiet.holds(),
-    }))
-}
-
-fn progress(text: &str) {
-    eprintln!("faults: {text}");
+    report.insert("others".to_owned(), quiet.json());
+    if !quiet.holds() {
+        report.insert("ok".to_owned(), false.into());
+    }
+    Ok(report.into())
 }

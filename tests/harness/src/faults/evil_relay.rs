@@ -8,6 +8,7 @@ mod credentials;
 mod edits;
 mod inventions;
 mod ledger;
+mod people;
 mod replays;
 mod signatures;
 mod stage;
@@ -16,9 +17,10 @@ mod subjects;
 use std::time::Instant;
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use self::stage::Stage;
+use super::progress;
 
 /// Fewer attempts prove nothing.
 const ATTEMPTS_MIN: usize = 300;
@@ -40,18 +42,8 @@ pub async fn run(seed: u64) -> Result<Value> {
     subjects::run(&mut stage).await?;
     progress("waiting for what may come late");
     stage.drained().await?;
-    let (attempts, successes, by_kind) = stage.tally();
+    let report = stage.attempts.report(seed, ATTEMPTS_MIN);
     stage.strike().await?;
     progress(&format!("done in {:.0} s", begin.elapsed().as_secs_f32()));
-    Ok(json!({
-        "attempts": attempts,
-        "successes": successes,
-        "by_kind": by_kind,
-        "seed": seed,
-        "ok": successes == 0 && attempts >= ATTEMPTS_MIN,
-    }))
-}
-
-fn progress(text: &str) {
-    eprintln!("faults: {text}");
+    Ok(report.into())
 }

@@ -19,6 +19,7 @@ use tributary_contracts::event::v1::MeetingEvent;
 use self::devices::Devices;
 use self::injuries::{Injury, Kind};
 use self::verdict::judge;
+use super::progress;
 use crate::directory::Directory;
 use crate::postgres::PostgresServer;
 use crate::{Database, Options, World};
@@ -226,8 +227,4 @@ impl Run {
             tokio::time::sleep(LOOK_INTERVAL * 10).await;
         }
     }
-}
-
-fn progress(text: &str) {
-    eprintln!("faults: {text}");
 }

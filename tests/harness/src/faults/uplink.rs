@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use self::deeds::Deeds;
 use self::sound::Heard;
+use super::progress;
 use crate::branch::Branch;
 use crate::office::Seat;
 
@@ -135,8 +136,4 @@ fn seat(branch: &Branch, name: &str, side: usize) -> Result<Seat> {
 fn unix_us() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn progress(text: &str) {
-    eprintln!("faults: {text}");
 }

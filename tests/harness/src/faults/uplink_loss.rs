@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
+use super::progress;
 use crate::branch::Branch;
 
 const TERMINALS: usize = 100;
@@ -115,8 +116,4 @@ impl Share {
 
 fn rounded(value: f64) -> f64 {
     (value * 10_000.0).round() / 10_000.0
-}
-
-fn progress(text: &str) {
-    eprintln!("faults: {text}");
 }

@@ -50,6 +50,8 @@ pub struct EdgeOptions {
     pub port: Option<u16>,
     /// Put on top of its configuration.
     pub extra: Table,
+    /// Flags besides its configuration.
+    pub flags: Vec<String>,
 }
 
 impl EdgeOptions {
@@ -64,12 +66,18 @@ impl EdgeOptions {
             namespace: None,
             port: None,
             extra: Table::new(),
+            flags: Vec::new(),
         }
     }
 
     /// The same in a room in which everybody behind it sits.
     pub fn in_a_room(self) -> Self {
         Self { room: true, ..self }
+    }
+
+    /// The same, in the meeting of this link itself.
+    pub fn in_meeting(self, link: &str) -> Self {
+        Self { flags: vec!["--join".to_owned(), link.to_owned()], ..self }
     }
 
     /// The same in a network of its own.
@@ -144,10 +152,12 @@ impl World {
         config::overlay(&mut file, &options.extra);
         let path = self.folder.join(format!("config/edge-{id}.toml"));
         std::fs::write(&path, file.to_string()).context("write an edge relay's configuration")?;
-        let arguments = ["relay", "--config", &path.display().to_string()].map(str::to_owned);
+        let mut arguments =
+            ["relay", "--config", &path.display().to_string()].map(str::to_owned).to_vec();
+        arguments.extend(options.flags.iter().cloned());
         let (program, arguments) = match &options.namespace {
-            Some(namespace) => namespace.enter(&self.program, arguments.to_vec()),
-            None => (self.program.clone(), arguments.to_vec()),
+            Some(namespace) => namespace.enter(&self.program, arguments),
+            None => (self.program.clone(), arguments),
         };
         let log = self.folder.join(format!("log/edge-{id}.log"));
         let guard = Arc::clone(&self.guard);

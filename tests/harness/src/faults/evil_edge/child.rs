@@ -40,13 +40,14 @@ pub struct Relay {
     /// Its name.
     pub name: String,
     key: RelayKey,
+    parent: SocketAddr,
     channel: Channel,
 }
 
 impl Relay {
     /// Enrols with a one-time token.
     pub async fn enrol(parent: SocketAddr, token: &str) -> Result<Self> {
-        let channel = Endpoint::from_shared(format!("http://{parent}"))?.connect().await?;
+        let channel = connect(parent).await?;
         let key = RelayKey::generate()?;
         let mut client = RelayUplinkClient::new(channel.clone());
         let challenge = client.get_challenge(relay::GetChallengeRequest {}).await?;
@@ -59,7 +60,14 @@ impl Relay {
         };
         let enrolled = client.enrol(enrolment).await.context("enrol")?.into_inner();
         let settings = enrolled.settings.context("no settings in the answer")?;
-        Ok(Self { id: settings.relay_id.parse()?, name: settings.relay_name, key, channel })
+        let (id, name) = (settings.relay_id.parse()?, settings.relay_name);
+        Ok(Self { id, name, key, parent, channel })
+    }
+
+    /// Uses another connection from now on.
+    pub async fn reconnect(&mut self) -> Result<()> {
+        self.channel = connect(self.parent).await?;
+        Ok(())
     }
 
     /// For calls that need no stream.
@@ -127,6 +135,10 @@ impl Relay {
             other => Err(Status::internal(format!("{other:?} instead of attached"))),
         }
     }
+}
+
+async fn connect(parent: SocketAddr) -> Result<Channel> {
+    Ok(Endpoint::from_shared(format!("http://{parent}"))?.connect().await?)
 }
 
 /// A control stream that is open.

@@ -121,6 +121,8 @@ async fn sessions(stage: &mut Stage) -> Result<()> {
     let random = format!("{:032x}{:032x}", stage.seeded.number(), stage.seeded.number());
     for token in [random.as_str(), "", "zz", &"00".repeat(32)] {
         for _ in 0..TIMES / 4 {
+            // Who names wrong ones again and again is not answered any more on that connection.
+            stage.evil.reconnect().await?;
             let carrying = carry(&stage.evil, token).await;
             let mut taken = false;
             if let Ok(mut carrying) = carrying {

@@ -1,6 +1,5 @@
 //! Who is there, and what counts.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -12,6 +11,7 @@ use tributary_terminal::{
 
 use super::child::Relay;
 use crate::directory::{Directory, ORGANISATION};
+use crate::faults::attempts::Attempts;
 use crate::hearing::Voice;
 use crate::seeded::Seeded;
 use crate::{EdgeOptions, Options, Parent, RelayOptions, Service, World, wait};
@@ -49,7 +49,8 @@ pub struct Stage {
     pub used_token: String,
     /// Choices.
     pub seeded: Seeded,
-    tally: BTreeMap<&'static str, (usize, usize)>,
+    /// What was tried, and what has come of it.
+    pub attempts: Attempts,
 }
 
 impl Stage {
@@ -98,7 +99,7 @@ impl Stage {
             second,
             used_token: token,
             seeded: Seeded::new(seed),
-            tally: BTreeMap::new(),
+            attempts: Attempts::default(),
         };
         stage.let_them_speak().await?;
         Ok(stage)
@@ -135,21 +136,7 @@ impl Stage {
 
     /// Counts many.
     pub fn tried_often(&mut self, kind: &'static str, attempts: usize, successes: usize) {
-        let counted = self.tally.entry(kind).or_default();
-        counted.0 += attempts;
-        counted.1 += successes;
-        if successes > 0 {
-            super::progress(&format!("it has succeeded: {kind}"));
-        }
-    }
-
-    /// All attempts, all successes, and both by kind.
-    pub fn tally(&self) -> (usize, usize, Value) {
-        let sum = self.tally.values().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-        let kinds = self.tally.iter().map(|(kind, (attempts, successes))| {
-            ((*kind).to_owned(), json!({"attempts": attempts, "successes": successes}))
-        });
-        (sum.0, sum.1, Value::Object(kinds.collect()))
+        self.attempts.count(kind, attempts, successes);
     }
 
     /// True if anybody has heard what the evil relay says, so far.

@@ -14,8 +14,9 @@ use tributary_terminal::{OperationBody, operations};
 
 use super::bus::Shot;
 use super::ledger::{Fate, Signed};
+use super::people::Person;
 use super::signatures;
-use super::stage::{EVIL, HONEST, Person, Stage};
+use super::stage::{EVIL, HONEST, Stage};
 
 /// How long an operation is held back that is to be late.
 const SHORT_LIFE: Duration = Duration::from_millis(400);

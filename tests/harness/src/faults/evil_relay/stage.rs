@@ -1,33 +1,35 @@
 //! Where the evil relay plays: a world, two meetings, honest people in them, and somebody who watches
 //! what comes of each attempt.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
+use tokio::time::{Interval, MissedTickBehavior};
 use tributary_contracts::event::v1::MeetingEvent;
-use tributary_contracts::operation::v1::{CheckIn, Operation};
+use tributary_contracts::operation::v1::CheckIn;
 use tributary_contracts::terminal::v1::{Operate, terminal_message::Body as Ask};
 use tributary_identifiers::{MeetingId, OrganisationId, RelayId};
 use tributary_join_credential::TerminalKey;
 use tributary_message_bus::subjects::MeetingScope;
-use tributary_terminal::{
-    IdentitySource, MeetingTarget, OperationBody, Options as TerminalOptions, Record, Target,
-    Terminal, operations,
-};
+use tributary_terminal::{OperationBody, Target};
 
 use super::bus::{Bus, Shot};
 use super::ledger::{Fate, Ledger, Signed};
+use super::people::Person;
 use super::progress;
-use crate::directory::{Directory, User};
+use crate::directory::Directory;
+use crate::faults::attempts::Attempts;
 use crate::seeded::Seeded;
 use crate::{Options, Service, World, wait};
 
 const PASSWORD: &str = "a password for the evil relay";
 /// How long an honest operation may take.
 const HONEST_DEADLINE: Duration = Duration::from_secs(15);
+/// An honest bystander asks for no more than a relay allows a terminal: 20 messages a second.
+const HONEST_PERIOD: Duration = Duration::from_millis(60);
 /// How long an operation may wait for one before it, and a while more.
 const PATIENCE_DEADLINE: Duration = Duration::from_secs(45);
 /// Limits by address are raised, because everybody comes from one.
@@ -41,62 +43,6 @@ const CONFIGURATION: &str = "
 pub const EVIL: usize = 1;
 /// The honest one.
 pub const HONEST: usize = 0;
-
-/// Somebody who is truly in.
-pub struct Person {
-    /// Their terminal.
-    pub terminal: Terminal,
-    /// Its key.
-    pub key: Arc<TerminalKey>,
-    account: User,
-    sequences: HashMap<MeetingId, u64>,
-    /// Records that are looked at.
-    watched: usize,
-}
-
-impl Person {
-    /// Signs what the terminal would do next in a meeting. Nothing is sent.
-    pub fn sign(&mut self, meeting: MeetingId, body: OperationBody) -> Result<Signed> {
-        self.sign_as(meeting, body, |_| {})
-    }
-
-    /// The same, changed before it is signed.
-    pub fn sign_as(
-        &mut self,
-        meeting: MeetingId,
-        body: OperationBody,
-        change: impl FnOnce(&mut Operation),
-    ) -> Result<Signed> {
-        let draft = self.terminal.draft(meeting, body).context("draft an operation")?;
-        let mut operation = draft;
-        let sequence = self.sequences.entry(meeting).or_insert(operation.client_sequence);
-        operation.client_sequence = *sequence;
-        *sequence += 1;
-        change(&mut operation);
-        let signed = operations::sign(&self.key, &operation).context("sign an operation")?;
-        Ok(Signed { operation, signed })
-    }
-
-    /// What was signed last is never carried: its place is free again.
-    pub fn take_back(&mut self, meeting: MeetingId) {
-        if let Some(sequence) = self.sequences.get_mut(&meeting) {
-            *sequence -= 1;
-        }
-    }
-
-    /// Who they are in a meeting.
-    pub fn participant(&self, meeting: MeetingId) -> Result<u32> {
-        let id = self.terminal.participant_in(meeting);
-        Ok(id.context("somebody is not in a meeting")?.0)
-    }
-}
-
-/// Attempts and successes of a kind.
-#[derive(Clone, Copy, Default)]
-struct Count {
-    attempts: usize,
-    successes: usize,
-}
 
 /// A world with people in it, and an evil relay beside.
 pub struct Stage {
@@ -123,7 +69,10 @@ pub struct Stage {
     /// What was truly signed.
     pub ledger: Ledger,
     logs: [BTreeMap<u64, MeetingEvent>; 2],
-    tally: BTreeMap<&'static str, Count>,
+    /// What was tried, and what has come of it.
+    pub attempts: Attempts,
+    /// When the bystanders act next.
+    pace: Interval,
 }
 
 impl Stage {
@@ -139,7 +88,7 @@ impl Stage {
         let meetings: [MeetingId; 2] =
             meetings.try_into().map_err(|_| anyhow::anyhow!("two meetings were made"))?;
         let [here, there] = meetings;
-        let host = enter(&world, HONEST, here, ada, None).await?;
+        let host = Person::enter(&world, HONEST, here, ada, None).await?;
         let mut people = Vec::new();
         for (name, relay, meeting) in [
             ("victim", EVIL, here),
@@ -148,7 +97,7 @@ impl Stage {
             ("neighbour", HONEST, there),
         ] {
             let user = directory.user(name, name, PASSWORD).await?;
-            people.push(enter(&world, relay, meeting, user, None).await?);
+            people.push(Person::enter(&world, relay, meeting, user, None).await?);
         }
         let people: [Person; 4] =
             people.try_into().map_err(|_| anyhow::anyhow!("four people came"))?;
@@ -160,6 +109,8 @@ impl Stage {
             Bus::connect(server, world.relay_at_nats(HONEST)?).await?,
             Bus::connect(server, world.relay_at_nats(EVIL)?).await?,
         ];
+        let mut pace = tokio::time::interval(HONEST_PERIOD);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stage = Self {
             world,
             directory,
@@ -173,7 +124,8 @@ impl Stage {
             bystanders: [bystander, neighbour],
             ledger: Ledger::default(),
             logs: Default::default(),
-            tally: BTreeMap::new(),
+            pace,
+            attempts: Attempts::default(),
         };
         // What it took to get here is no attempt.
         stage.read().await?;
@@ -223,9 +175,7 @@ impl Stage {
 
     /// Counts an attempt and what was found to be wrong after it.
     pub fn count(&mut self, kind: &'static str, detail: &str, wrong: Vec<String>) {
-        let count = self.tally.entry(kind).or_default();
-        count.attempts += 1;
-        count.successes += usize::from(!wrong.is_empty());
+        self.attempts.count(kind, 1, usize::from(!wrong.is_empty()));
         for finding in wrong {
             progress(&format!("SUCCESS of {kind} ({detail}): {finding}"));
         }
@@ -234,6 +184,7 @@ impl Stage {
     /// Lets an honest bystander do something in each meeting and waits until that is done: all before it
     /// has been dealt with. Says what is wrong in the logs and in what terminals were told.
     async fn settle(&mut self) -> Result<Vec<String>> {
+        self.pace.tick().await;
         let mut last = Vec::new();
         for (bystander, meeting) in self.bystanders.iter_mut().zip(self.meetings) {
             let signed = bystander.sign(meeting, OperationBody::CheckIn(CheckIn {}))?;
@@ -268,7 +219,7 @@ impl Stage {
             let before = log.last_key_value().map_or(0, |(number, _)| *number);
             for event in self.directory.log_after(&meeting.to_string(), before).await? {
                 // At first everybody comes in, by their own wish.
-                if !self.tally.is_empty() || event.cause.is_some() {
+                if !self.attempts.is_empty() || event.cause.is_some() {
                     wrong.extend(self.ledger.enter(&event));
                 }
                 log.insert(event.number, event);
@@ -276,7 +227,7 @@ impl Stage {
         }
         let [bystander, neighbour] = &mut self.bystanders;
         for person in [bystander, neighbour, &mut self.victim, &mut self.host] {
-            wrong.extend(watch(person, &self.meetings, &self.logs));
+            wrong.extend(person.watch(&self.meetings, &self.logs));
         }
         Ok(wrong)
     }
@@ -339,29 +290,16 @@ impl Stage {
         self.judge("late", "what was still on its way at the end").await
     }
 
-    /// Attempts, successes, and both by kind.
-    pub fn tally(&self) -> (usize, usize, Value) {
-        let by_kind = self.tally.iter().map(|(kind, count)| {
-            let count = json!({"attempts": count.attempts, "successes": count.successes});
-            ((*kind).to_owned(), count)
-        });
-        (
-            self.tally.values().map(|count| count.attempts).sum(),
-            self.tally.values().map(|count| count.successes).sum(),
-            Value::Object(by_kind.collect()),
-        )
-    }
-
     /// A person of that name comes in by the evil relay, with a key if they have one.
     pub async fn enter(&self, name: &str, key: Option<Arc<TerminalKey>>) -> Result<Person> {
         let user = self.directory.user(name, name, PASSWORD).await?;
-        enter(&self.world, EVIL, self.meetings[0], user, key).await
+        Person::enter(&self.world, EVIL, self.meetings[0], user, key).await
     }
 
     /// The same person with the same key comes again, in a session of its own.
     pub async fn come_again(&self, person: &Person) -> Result<Person> {
         let (user, key) = (person.account.clone(), Arc::clone(&person.key));
-        enter(&self.world, EVIL, self.meetings[0], user, Some(key)).await
+        Person::enter(&self.world, EVIL, self.meetings[0], user, Some(key)).await
     }
 
     /// The page of the honest relay.
@@ -379,62 +317,6 @@ impl Stage {
 /// A meeting as it stands in subjects.
 pub fn scope(meeting: MeetingId) -> MeetingScope {
     MeetingScope { organisation: OrganisationId::default(), meeting }
-}
-
-async fn enter(
-    world: &World,
-    relay: usize,
-    meeting: MeetingId,
-    account: User,
-    key: Option<Arc<TerminalKey>>,
-) -> Result<Person> {
-    let who = IdentitySource::LogIn {
-        user_name: account.user_name.clone(),
-        password: account.password.clone(),
-    };
-    let target = MeetingTarget::Existing(Target::new(meeting));
-    let options = TerminalOptions {
-        media: false,
-        record_events: true,
-        key,
-        ..TerminalOptions::new(world.relay_url(relay)?, who, target)
-    };
-    let terminal = Terminal::join(options).await.context("come into a meeting")?;
-    let key = terminal.key();
-    Ok(Person { terminal, key, account, sequences: HashMap::new(), watched: 0 })
-}
-
-/// What somebody was told that no log says.
-fn watch(
-    person: &mut Person,
-    meetings: &[MeetingId; 2],
-    logs: &[BTreeMap<u64, MeetingEvent>; 2],
-) -> Vec<String> {
-    let mut wrong = Vec::new();
-    for record in person.terminal.records_from(person.watched) {
-        if let Record::Event { event, .. } = &record {
-            let log = meetings
-                .iter()
-                .zip(logs)
-                .find(|(meeting, _)| meeting.to_string() == event.meeting_id)
-                .map(|(_, log)| log);
-            let Some(log) = log else {
-                wrong.push(format!("told of a meeting that nobody is in: {event:?}"));
-                person.watched += 1;
-                continue;
-            };
-            let read = log.last_key_value().map_or(0, |(number, _)| *number);
-            // The log is read again before the rest is looked at; what runs far ahead is no event.
-            if event.number > read && event.number < read + 1_000 {
-                break;
-            }
-            if log.get(&event.number) != Some(event) {
-                wrong.push(format!("told what no log says: {event:?}"));
-            }
-        }
-        person.watched += 1;
-    }
-    wrong
 }
 
 /// Messages in the stream of operations, by nats-server's own page.
