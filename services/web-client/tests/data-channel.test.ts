@@ -103,10 +103,13 @@ describe("data channel", () => {
   });
 
   it("puts a long message together from its pieces", () => {
-    const { wire, heard, onclose } = opened();
+    const { channel, wire, heard, onclose } = opened();
+    const onpiece = vi.fn();
+    channel.onpiece = onpiece;
     say(wire, [1, 1, 2]);
     say(wire, [1, 3]);
     expect(heard).toEqual([]);
+    expect(onpiece).toHaveBeenCalledTimes(2);
     say(wire, [0, 4]);
     say(wire, [0, 5]);
     expect(heard).toEqual([bytes([1, 2, 3, 4]), bytes([5])]);

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// After so long without a message or enough bytes the other side is gone.
 pub const SILENCE_MAX: Duration = Duration::from_secs(2);
 /// After so long without a whole message it is, whatever else comes.
-pub const MESSAGE_TIME_MAX: Duration = Duration::from_secs(15);
+pub const MESSAGE_TIME_MAX: Duration = Duration::from_secs(60);
 /// Fewer bytes are no sign of life: that of a message is a part of it that makes its end likely.
 pub const BYTES_MIN: u64 = 2 << 10;
 /// Between looks at the bytes: how late it is noticed that there were none, at most.

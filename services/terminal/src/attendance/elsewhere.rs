@@ -29,7 +29,8 @@ impl Elsewhere {
     /// The relay says how its uplink is; `others` are the other relays that the terminal may come by.
     pub(super) fn take(&mut self, changed: UplinkChanged, others: Vec<String>) {
         if changed.attached {
-            self.0.abort_all();
+            // With what was found and not taken yet.
+            self.0 = JoinSet::new();
         } else if changed.lost_ms >= changed.hold_ms && self.0.is_empty() && !others.is_empty() {
             self.0.spawn(look(others));
         }

@@ -82,7 +82,7 @@ impl Participant {
                 return Some(standing);
             }
             self.relay.show(OwnMeeting::at(standing));
-            shutdown.run_until_cancelled(sleep(pause)).await?;
+            shutdown.run_until_cancelled(sleep(pause.min(pause_max(standing)))).await?;
             pause = (pause * 2).min(pause_max(standing));
         }
     }

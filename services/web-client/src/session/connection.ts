@@ -145,6 +145,7 @@ export class Connection {
     // Nobody may be waiting for the end when it comes.
     this.ended.catch(() => {});
     transport.onmessage = (data) => this.receive(data);
+    transport.onpiece = () => this.heard();
     transport.onclose = (detail) => this.end(new ConnectionLost("closed", detail));
     this.stopPinging = beat(() => this.ping());
     this.heard();
@@ -314,7 +315,7 @@ export class Connection {
       request.reject(begun ? new ConnectionLost("closed", reason.message) : lostBefore(reason));
     }
     this.pending.clear();
-    this.transport.onmessage = this.transport.onclose = null;
+    this.transport.onmessage = this.transport.onpiece = this.transport.onclose = null;
     this.transport.close();
     this.rejectEnded(reason);
   }

@@ -32,6 +32,7 @@ export interface WirePeer extends Pick<
 export class DataChannel implements Channel {
   readonly reach = "relay";
   onmessage: Channel["onmessage"] = null;
+  onpiece: (() => void) | null = null;
   onclose: Channel["onclose"] = null;
   private readonly channel: WireChannel;
   private over = false;
@@ -91,7 +92,7 @@ export class DataChannel implements Channel {
     this.pieces.push(new Uint8Array(data, 1));
     this.length += data.byteLength - 1;
     if (this.length > MESSAGE_MAX) return this.end("the relay sent a message that never ends");
-    if (more) return;
+    if (more) return this.onpiece?.();
     const message = new Uint8Array(this.length);
     let at = 0;
     for (const piece of this.pieces) {

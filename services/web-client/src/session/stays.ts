@@ -255,9 +255,10 @@ export class Stays {
 
   private async askToSwitch(meetingId: string): Promise<Outcome<unknown>> {
     const { state, road } = this.around;
-    const { place } = state();
+    const { place, way } = state();
     const hindered = place.kind === "inside" && place.hindrance !== undefined;
-    if (hindered) return { ok: false, reason: "unreachable" };
+    // Nobody at a relay that is cut off can answer it, and until then one would be hushed.
+    if (hindered || way.cutOff) return { ok: false, reason: "unreachable" };
     return outcomeOf(async () => (await road.current()).request("switchMeeting", { meetingId }));
   }
 

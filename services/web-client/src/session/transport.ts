@@ -11,6 +11,8 @@ export interface Transport {
   readonly reach: Reach;
   /** Takes what comes: an `ArrayBuffer`, if the other end keeps to the protocol. */
   onmessage: ((data: unknown) => void) | null;
+  /** Something has come that is no whole message yet: the other end lives. */
+  onpiece?: (() => void) | null;
   /** It can't be used any more; called once at most, and not after `close`. */
   onclose: ((detail: string) => void) | null;
   send(message: Uint8Array<ArrayBuffer>): void;

@@ -10,9 +10,9 @@ use super::{Certificate, CertificateError};
 const HOLD_SECONDS_MAX: u64 = 300;
 /// Connections that can be allowed.
 const CONNECTIONS_MAX: usize = 65_536;
-/// Connections of one address, unless something else is set: a few offices behind one address, each of
-/// which may be trying more than once.
-const CONNECTIONS_OF_ADDRESS: usize = 64;
+/// Connections of one address, unless something else is set: offices behind one address, each of
+/// which may be trying more than once, and may have lost connections that are not missed yet.
+const CONNECTIONS_OF_ADDRESS: usize = 512;
 
 /// How many TCP connections of relays there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct UplinkConfig {
     /// TCP connections at a time, 1 to 65,536; more are closed at once. A relay has one, and some more
     /// for a moment while it attaches again.
     pub connections_max: usize,
-    /// TCP connections at a time from one IPv4 address or IPv6 /64, 1 to 65,536. Absent: 64 with a
+    /// TCP connections at a time from one IPv4 address or IPv6 /64, 1 to 65,536. Absent: 512 with a
     /// certificate; without one all may come from the proxy in front, and only `connections_max` counts.
     pub connections_per_address_max: Option<usize>,
 }

@@ -223,8 +223,9 @@ impl Children {
             let refusal = Refused::try_again("the relay above this one").into_message();
             let id = in_reply_to(&message);
             let message = encode(id, String::new(), Reply::Refusal(refusal));
-            // Its session is over then.
-            let _ = child.deliver(link, message, Audience::One).await;
+            // This reads what the child says, which is not to wait for the child. Without room for it the
+            // request stays unanswered; or the child's session is over.
+            let _ = child.offer(link, message, Audience::One);
         }
     }
 

@@ -185,6 +185,14 @@ impl Child {
         self.note(delivered)
     }
 
+    /// The same for who must not wait: false if there is no room.
+    ///
+    /// # Errors
+    /// The session is over.
+    pub(crate) fn offer(&self, link: u32, payload: Bytes, to: Audience) -> Result<bool, Over> {
+        self.queue.offer(link, &payload, to)
+    }
+
     /// Something for the media of a participant that a link carries, in force before what is delivered
     /// to that link from now on.
     pub(crate) fn place(&self, link: u32, place: TerminalId, body: place::Body) {

@@ -32,7 +32,8 @@ use crate::config::ConnectionLimits;
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
 /// From the TCP connection to a session. A relay that is held up longer comes again.
 const SESSION_TIME_MAX: Duration = Duration::from_secs(60);
-/// Wrong session tokens on one connection; after more nothing is answered on it. Requests that were on
+/// Wrong session tokens on a connection that nobody has attached by; after more nothing is answered on it,
+/// until it is closed for want of a session. Requests that were on
 /// their way when a session ended are wrong, too.
 const WRONG_MAX: u32 = 8;
 /// After the system could not accept a connection, mostly for want of file descriptors.
@@ -214,10 +215,11 @@ impl Caller {
         self.0.stage.load(Ordering::Relaxed) >= stage as u8
     }
 
-    /// Something is asked. False if nothing is to be answered: it was wrong too often.
+    /// Something is asked. False if nothing is to be answered: it was wrong too often, and never right. By
+    /// a proxy's connection others may be wrong besides.
     pub(super) fn asks(&self) -> bool {
         self.come(Stage::Heard);
-        self.0.wrong.load(Ordering::Relaxed) <= WRONG_MAX
+        self.is_at(Stage::Known) || self.0.wrong.load(Ordering::Relaxed) <= WRONG_MAX
     }
 
     /// It has a session, or has named one: it stays for as long as it likes.

@@ -10,14 +10,18 @@ use tributary_relay_uplink::Budget;
 /// A wait ends at least so often, because the limit may have changed.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// A budget that one can wait for.
+/// A budget that one can wait for, each in turn.
 #[derive(Debug)]
-pub(crate) struct Paced(Mutex<Budget>);
+pub(crate) struct Paced {
+    budget: Mutex<Budget>,
+    turn: tokio::sync::Mutex<()>,
+}
 
 impl Paced {
     /// With a limit in kbit/s; 0: none.
     pub(crate) fn new(limit_kbit: u32) -> Self {
-        Self(Mutex::new(Budget::new(limit_kbit, Instant::now())))
+        let budget = Mutex::new(Budget::new(limit_kbit, Instant::now()));
+        Self { budget, turn: tokio::sync::Mutex::default() }
     }
 
     /// The administrator has changed the limit.
@@ -32,6 +36,7 @@ impl Paced {
 
     /// Waits until so many bytes may be sent.
     pub(crate) async fn take(&self, bytes: usize) {
+        let _turn = self.turn.lock().await;
         loop {
             let taken = self.budget().take(bytes, Instant::now());
             let Err(wait) = taken else { return };
@@ -40,6 +45,6 @@ impl Paced {
     }
 
     fn budget(&self) -> MutexGuard<'_, Budget> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

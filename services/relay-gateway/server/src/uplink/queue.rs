@@ -123,15 +123,8 @@ impl Queue {
         let mut stuck = pin!(self.stuck());
         loop {
             eased.borrow_and_update();
-            {
-                let mut state = self.state();
-                if state.over {
-                    return Err(Over);
-                }
-                if state.bytes() + cost_of_payload(&payload) <= DELIVER_BYTES_MAX {
-                    state.stage(Some(link), Item::Deliver { payload, to });
-                    break;
-                }
+            if self.offer(link, &payload, to)? {
+                return Ok(());
             }
             tokio::select! {
                 biased;
@@ -143,8 +136,25 @@ impl Queue {
                 }
             }
         }
+    }
+
+    /// The same for who must not wait: false if too much is on its way.
+    ///
+    /// # Errors
+    /// The session is over.
+    pub(crate) fn offer(&self, link: u32, payload: &Bytes, to: Audience) -> Result<bool, Over> {
+        {
+            let mut state = self.state();
+            if state.over {
+                return Err(Over);
+            }
+            if state.bytes() + cost_of_payload(payload) > DELIVER_BYTES_MAX {
+                return Ok(false);
+            }
+            state.stage(Some(link), Item::Deliver { payload: payload.clone(), to });
+        }
         self.filled.send_modify(|count| *count += 1);
-        Ok(())
+        Ok(true)
     }
 
     /// Resolves when too little was taken for too long; time without a connection does not count.

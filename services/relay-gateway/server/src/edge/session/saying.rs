@@ -63,7 +63,12 @@ impl Uplink {
     }
 
     /// Terminals behind a relay that is attached here can't be reached for now, or can again.
-    pub(in crate::edge) fn say_reachable(&self, link_ids: Vec<u32>, reachable: bool) {
+    pub(in crate::edge) fn say_reachable(&self, mut link_ids: Vec<u32>, reachable: bool) {
+        // Links of a session that is over are not the next one's.
+        link_ids.retain(|id| self.inner().links.contains(*id));
+        if link_ids.is_empty() {
+            return;
+        }
         let bytes = FRAME_BYTES + 5 * link_ids.len();
         self.push(Up::LinksReachable(LinksReachable { link_ids, reachable }), bytes);
     }

@@ -56,6 +56,21 @@ async fn what_is_for_many_goes_once_and_every_link_has_its_order() {
 }
 
 #[tokio::test]
+async fn who_must_not_wait_is_told_that_there_is_no_room() {
+    let queue = Queue::default();
+    let large = Bytes::from(vec![b'x'; DELIVER_BYTES_MAX / 4]);
+    for _ in 0..3 {
+        assert_eq!(queue.offer(1, &large, Audience::One), Ok(true));
+    }
+    assert_eq!(queue.offer(1, &large, Audience::One), Ok(false));
+    // Nothing has come of it, and nothing is lost by it.
+    let (heard, _) = drain(&queue, &mut PayloadReceiver::default());
+    assert_eq!(heard.len(), 3);
+    queue.end();
+    assert_eq!(queue.offer(1, &large, Audience::One), Err(Over));
+}
+
+#[tokio::test]
 async fn what_has_gone_already_is_only_referred_to() {
     let queue = Queue::default();
     let mut payloads = PayloadReceiver::default();
