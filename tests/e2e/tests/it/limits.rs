@@ -19,8 +19,8 @@ const LINE_BYTES_PER_SECOND: u64 = 200_000;
 /// At the limit eight seconds and five.
 const DOWN_BYTES: usize = 1_000_000;
 const UP_BYTES: usize = 600_000;
-/// Of what was sent: a file begins with 24 KiB, which is an eighth of a second of this line.
-const CONCEALED_MAX: f64 = 0.1;
+/// Of what was sent: a file that nothing paces takes half of the voices with it.
+const CONCEALED_MAX: f64 = 0.2;
 const FRAME: Duration = Duration::from_millis(20);
 
 fn content(bytes: usize) -> Vec<u8> {
