@@ -19,7 +19,8 @@ const LINE_BYTES_PER_SECOND: u64 = 200_000;
 /// At the limit eight seconds and five.
 const DOWN_BYTES: usize = 1_000_000;
 const UP_BYTES: usize = 600_000;
-/// Of what was sent: a file that nothing paces takes half of the voices with it.
+/// Of what was sent, on a busy machine. It catches voices that are held up for long; that files keep to the
+/// limit is told by the rate.
 const CONCEALED_MAX: f64 = 0.2;
 const FRAME: Duration = Duration::from_millis(20);
 
